@@ -78,7 +78,7 @@ fn suites_searches_and_comparisons_have_goals() {
     let done =
         place.run(&format!("{search} --assert kept_per_s>100k --json --junit search.xml")).with_code(4);
     assert_eq!((&done.json()["assertions"]["kept"], failures("search.xml")), (&false.into(), (2, 1)));
-    let sides = "compare --base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:1ms --pairs 18 --assert";
+    let sides = "compare --base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:1ms --within 1ns --assert";
     let measured = "-- stream -d message/sim --rate 500/s --count 500";
     place.run(&format!("{sides} p50<2ms {measured}")).with_code(0);
     let done = place.run(&format!("{sides} p50<500us --json --junit sides.xml {measured}")).with_code(4);
@@ -94,7 +94,7 @@ fn suites_searches_and_comparisons_have_goals() {
 #[test]
 fn of_two_sides_the_head_is_exported_and_held_against_goals() {
     let place = Place::new();
-    let sides = "compare --base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:3ms --pairs 18 --out r.json";
+    let sides = "compare --base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:3ms --pairs 12 --out r.json";
     place.run(&format!("{sides} -- stream -d message/sim --rate 100/s --count 500")).with_code(3);
     for (goal, shown, compared) in [("p50>2ms", 0, 3), ("p50<2ms", 4, 3)] {
         place.run(&format!("show r.json --assert {goal}")).with_code(shown);

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-/// What is measured: a simulated server at half load, in virtual time.
+/// What is measured: a simulated server at half load, in virtual time. Twelve pairs are enough for a verdict.
 const MEASURED: &str = "-- stream -d message/sim --rate 500/s --arrivals poisson --count 500";
 
 fn side(service: &str) -> String {
@@ -30,7 +30,7 @@ fn gate<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
 fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
     let place = Place::new();
     let (fast, slow) = (side("fixed:1ms"), side("fixed:1100us"));
-    let done = place.run(&line(&fast, &slow, "--pairs 18 --json --out r.json --junit j.xml")).with_code(3);
+    let done = place.run(&line(&fast, &slow, "--pairs 12 --json --out r.json --junit j.xml")).with_code(3);
     let comparison = done.json();
     assert_eq!(comparison["verdict"], "regression", "{comparison}");
     let p50 = gate(&comparison, "response_ns_p50");
@@ -40,7 +40,7 @@ fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
     let sides: Vec<_> = record.runs().map(|run| run["side"]["role"].as_str().unwrap()).collect();
     assert_eq!(sides, ["base", "head", "control"]);
     for run in record.runs() {
-        assert_eq!(run["trials"].as_array().unwrap().len(), 18, "{}", run["side"]);
+        assert_eq!(run["trials"].as_array().unwrap().len(), 12, "{}", run["side"]);
         assert_eq!(run["side"]["row"], "message/sim");
     }
     let mut trials = record.runs().map(|run| run["trials"].as_array().unwrap());
@@ -50,7 +50,7 @@ fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
     // The page that is made later has the runs and the command, too.
     let page = fs::read_to_string(place.path("page.html")).unwrap();
     assert!(page.contains("<polyline") && page.contains("Machine and versions"), "{page}");
-    assert!(page.contains("compare --base") && page.contains("--pairs 18"), "{page}");
+    assert!(page.contains("compare --base") && page.contains("--pairs 12"), "{page}");
     let shown = place.run("show r.json").with_code(0).stdout;
     assert!(
         ["base", "head", "copy"].iter().all(|side| shown.contains(&format!("{side} message/sim"))),
@@ -71,7 +71,7 @@ fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
     let junit = std::fs::read_to_string(place.path("j.xml")).unwrap();
     assert!(junit.contains("<failure") && junit.contains("response p50"), "{junit}");
     // The mirror image is an improvement, which fails nothing.
-    let done = place.run(&line(&slow, &fast, "--pairs 18 --strict --json")).with_code(0);
+    let done = place.run(&line(&slow, &fast, "--pairs 12 --strict --json")).with_code(0);
     assert_eq!(done.json()["verdict"], "improvement");
 }
 
@@ -79,9 +79,9 @@ fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
 fn equal_sides_do_not_differ() {
     let place = Place::new();
     let same = side("exp:1ms");
-    let done = place.run(&line(&same, &same, "--pairs 18 --strict")).with_code(0);
+    let done = place.run(&line(&same, &same, "--pairs 12 --strict")).with_code(0);
     assert!(done.stdout.starts_with("no change"), "{}", done.stdout);
-    assert!(done.stdout.contains("18 pairs"), "{}", done.stdout);
+    assert!(done.stdout.contains("12 pairs"), "{}", done.stdout);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn too_few_file_descriptors_are_told_with_what_helps() {
     let same = side("fixed:1ms");
     let mut told = String::new();
     for limit in [6, 7, 8] {
-        let line = line(&same, &same, "--pairs 18");
+        let line = line(&same, &same, "--pairs 12");
         let line = format!("ulimit -n {limit}; exec {} {line}", env!("CARGO_BIN_EXE_drumpost"));
         let mut command = std::process::Command::new("sh");
         let done = command.args(["-c", &line]).current_dir(place.path("")).output().unwrap();
@@ -297,7 +297,7 @@ fn a_pair_that_failed_is_said_again() {
     let (failed, head) = (place.path("failed"), place.path("head"));
     let failed = failed.display();
     script(&head, &format!("[ -e {failed} ] || {{ : >{failed}; exit 9; }}\nexec {program} \"$@\""));
-    let line = line(&format!("bin:{program}"), "bin:head", "--pairs 18 --out r.json")
+    let line = line(&format!("bin:{program}"), "bin:head", "--pairs 12 --out r.json")
         .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms");
     let said = |text: &str| text.lines().find(|line| line.contains("1 pair failed")).map(str::to_owned);
     let first = said(&place.run(&line).with_code(1).stdout).unwrap();

@@ -8,7 +8,7 @@ fn a_revision_is_built_and_the_record_says_which() {
     let (commit, says) = repository(&place);
     script(&place.path("cargo"), &format!("pwd >>built; echo \"$@\" >>built; echo '{says}'"));
     let mut command = place.command(
-        &line("HEAD", ".", "--pairs 18 --out r.json")
+        &line("HEAD", ".", "--pairs 12 --out r.json")
             .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms"),
     );
     command.env("XDG_CACHE_HOME", place.path("cache"));
@@ -24,7 +24,7 @@ fn a_revision_is_built_and_the_record_says_which() {
     // A build of the head may write over the program that is the base. That was copied before.
     fs::copy(env!("CARGO_BIN_EXE_drumpost"), place.path("old")).unwrap();
     script(&place.path("cargo"), &format!("cp /bin/false old; echo '{says}'"));
-    let measured = line("bin:old", ".", "--pairs 18")
+    let measured = line("bin:old", ".", "--pairs 12")
         .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms");
     Running::start(place.command(&measured).env("CARGO", place.path("cargo"))).end().with_code(0);
     // What does not build is told.
