@@ -5,7 +5,7 @@
 pub(crate) mod server;
 pub(crate) use crate::support_secured;
 
-use crate::support::{Place, Record, Running, assert_clean, count};
+use crate::support::{Place, Record, Running, assert_clean, at_once, count};
 use server::NatsServer;
 use std::{thread, time::Duration};
 
@@ -74,7 +74,7 @@ fn regression_a_nats_server_that_dies_is_a_row_and_ends_the_run_in_time() {
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_nats_server_that_dies_in_the_only_trial_leaves_what_was_measured() {
-    for dispatch in ["message/nats", "event/jetstream"] {
+    at_once(["message/nats", "event/jetstream"], |dispatch| {
         let mut server = NatsServer::start();
         let place = Place::new();
         let line = format!("run order-authorization --dispatch {dispatch} --nats {}", server.url());
@@ -88,7 +88,7 @@ fn a_nats_server_that_dies_in_the_only_trial_leaves_what_was_measured() {
         let run = &document["runs"][0];
         assert_eq!(run["status"], "failed", "{dispatch}: {run}");
         assert!(count(&run["trials"][0], "/response_ns/count") > 0, "{dispatch}: nothing was kept");
-    }
+    });
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn jetstream_confirm_times_are_measured() {
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_server_that_is_started_again_is_a_gap_with_reconnect() {
-    for dispatch in ["message/nats", "message/jetstream"] {
+    at_once(["message/nats", "message/jetstream"], |dispatch| {
         let mut server = NatsServer::start();
         let place = Place::new();
         let line =
@@ -285,7 +285,7 @@ fn a_server_that_is_started_again_is_a_gap_with_reconnect() {
             assert_eq!(count(audit, "/confirmed_lost"), 0, "{audit}");
         }
         assert!(count(audit, "/unique") > 1_000, "{dispatch}: {audit}");
-    }
+    });
 }
 
 /// Core NATS keeps nothing for a consumer that is away: what was sent meanwhile is a finding, not a failure.
