@@ -1,6 +1,6 @@
 //! Tests of the dashboard on a terminal: the real binary in a pseudo-terminal, whose output a terminal emulator reads.
 
-use crate::support::{LIMIT, Place, Record};
+use crate::support::{LIMIT, Place, Record, at_once};
 use drumpost_core::clock::{Clock, Now};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::{
@@ -200,7 +200,7 @@ fn assert_frame(text: &str, (columns, lines): (u16, u16)) {
 
 #[test]
 fn the_dashboard_is_drawn_while_it_runs_and_the_table_after_it() {
-    for at in [(80, 24), (120, 40)] {
+    at_once([(80, 24), (120, 40)], |at| {
         let place = Place::new();
         let terminal = Terminal::run(&place, &format!("{BOTH} --duration 2s --trials 1"), at);
         let text = terminal.shows(&["message/crossbeam", "event/crossbeam", "running", "p99", "sent"]);
@@ -212,7 +212,7 @@ fn the_dashboard_is_drawn_while_it_runs_and_the_table_after_it() {
             assert!(left.contains(word), "no {word} in\n{left}");
         }
         assert_eq!(Record::from_file(&place.path("record.json")).document["partial"], false);
-    }
+    });
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn the_dashboard_follows_the_size_of_its_terminal() {
 
 #[test]
 fn q_ends_the_run_and_keeps_what_there_is() {
-    for keys in ["q", "\u{3}"] {
+    at_once(["q", "\u{3}"], |keys| {
         let place = Place::new();
         let mut terminal = Terminal::run(&place, &format!("{BOTH} --duration 60s --trials 1"), (80, 24));
         terminal.shows(&["running", "p99"]);
@@ -249,7 +249,7 @@ fn q_ends_the_run_and_keeps_what_there_is() {
         assert!(left.contains("interrupted") && left.contains("record.json"), "{left}");
         let record = Record::from_file(&place.path("record.json"));
         assert_eq!(record.document["partial"], true);
-    }
+    });
 }
 
 #[test]

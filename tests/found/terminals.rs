@@ -2,7 +2,7 @@
 
 use crate::{
     dashboard::Terminal,
-    support::{LIMIT, Place, Record, count},
+    support::{LIMIT, Place, Record, at_once, count},
 };
 use drumpost_core::clock::{Clock, Now};
 use rustix::process::{Pid, Signal, kill_process};
@@ -29,7 +29,8 @@ fn state(process: Pid) -> char {
 
 #[test]
 fn a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_saved() {
-    for line in [format!("{LINE} --duration 60s --trials 1"), format!("{LINE} --duration 60s --no-tui")] {
+    at_once(["--duration 60s --trials 1", "--duration 60s --no-tui"], |load| {
+        let line = format!("{LINE} {load}");
         let place = Place::new();
         let terminal = Terminal::named(&place, &line, AT, Some("xterm"));
         if line.contains("--no-tui") {
@@ -48,7 +49,7 @@ fn a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_saved() {
         let record = Record::from_file(&place.path("record.json"));
         assert_eq!(record.document["partial"], true);
         assert!(record.only()["flows"]["ended"].as_u64().unwrap() > 0);
-    }
+    });
 }
 
 /// Whoever reads keys of a terminal that is gone must not ask it again and again: the run goes on, and so would that.
@@ -74,9 +75,8 @@ fn a_run_that_outlives_its_terminal_goes_on_and_leaves_the_cores_alone() {
 
 #[test]
 fn a_terminal_that_takes_nothing_holds_nothing_up() {
-    for line in
-        [format!("{LINE} --duration 6s --trials 1"), format!("{LINE} --duration 6s --trials 1 --no-tui")]
-    {
+    at_once(["", "--no-tui"], |lines| {
+        let line = format!("{LINE} --duration 6s --trials 1 {lines}");
         let place = Place::new();
         let terminal = Terminal::named(&place, &line, AT, Some("xterm"));
         eventually("a sign of life", || terminal.text().contains("message/crossbeam"));
@@ -87,12 +87,12 @@ fn a_terminal_that_takes_nothing_holds_nothing_up() {
         let took = Duration::from_nanos(clock.now_ns());
         assert!(took < Duration::from_secs(10), "it took {took:?}");
         assert_eq!(Record::from_file(&place.path("record.json")).document["partial"], false);
-    }
+    });
 }
 
 #[test]
 fn a_run_that_is_stopped_leaves_the_screen_and_takes_it_again() {
-    for signal in [Signal::TSTP, Signal::STOP] {
+    at_once([Signal::TSTP, Signal::STOP], |signal| {
         let place = Place::new();
         let mut terminal =
             Terminal::named(&place, &format!("{LINE} --duration 60s --trials 1"), AT, Some("xterm"));
@@ -114,13 +114,13 @@ fn a_run_that_is_stopped_leaves_the_screen_and_takes_it_again() {
         assert_ne!(verdict["status"], "valid");
         assert!(verdict.to_string().contains("was stopped and continued 1 time"), "{verdict}");
         assert_eq!(record.only()["trials"][0]["hygiene"]["stops"], 1);
-    }
+    });
 }
 
 /// Ended by a signal as if nothing handled it, but not before the shell has its screen and its modes again.
 #[test]
 fn a_signal_that_ends_the_process_at_once_leaves_the_terminal_as_it_was() {
-    for signal in [Signal::QUIT, Signal::USR1, Signal::XCPU] {
+    at_once([Signal::QUIT, Signal::USR1, Signal::XCPU], |signal| {
         let place = Place::new();
         let mut terminal =
             Terminal::named(&place, &format!("{LINE} --duration 60s --trials 1"), AT, Some("xterm"));
@@ -131,12 +131,12 @@ fn a_signal_that_ends_the_process_at_once_leaves_the_terminal_as_it_was() {
         assert!(ended.is_some(), "{signal:?} is not what ended the process");
         assert!(!terminal.is_raw(), "{signal:?}: raw mode stayed");
         eventually("the shell's screen", || !terminal.is_taken());
-    }
+    });
 }
 
 #[test]
 fn a_terminal_that_can_do_nothing_gets_lines() {
-    for name in [Some("dumb"), Some(""), None] {
+    at_once([Some("dumb"), Some(""), None], |name| {
         let place = Place::new();
         let terminal = Terminal::named(&place, &format!("{LINE} --duration 300ms --trials 2"), AT, name);
         // Asked all along: an emulator forgets what was on an alternate screen.
@@ -147,7 +147,7 @@ fn a_terminal_that_can_do_nothing_gets_lines() {
         let (code, left) = terminal.end();
         assert!(code == 0 || code == 6, "code {code}:\n{left}");
         assert!(left.contains("message/crossbeam"), "{left}");
-    }
+    });
 }
 
 #[test]
