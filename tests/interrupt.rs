@@ -1,6 +1,6 @@
 //! Tests of Ctrl-C: finished trials are kept, the record says that it is partial, and the program ends soon.
 
-use crate::support::{Done, Place, Record, Running, count};
+use crate::support::{Done, Place, Record, Running, at_once, count};
 use rustix::process::Signal;
 use std::{thread, time::Duration};
 
@@ -27,16 +27,16 @@ fn interrupted(line: &str, after: Duration) -> (Done, Record) {
 
 #[test]
 fn a_single_trial_keeps_what_it_had() {
-    for dispatch in ["message/crossbeam", "event/tokio-broadcast", "event/listeners"] {
+    at_once(["message/crossbeam", "event/tokio-broadcast", "event/listeners"], |dispatch| {
         let line = format!("stream --dispatch {dispatch} --duration 60s --warmup 0s --trials 1 --json");
-        let (done, record) = interrupted(&line, Duration::from_millis(1_500));
+        let (done, record) = interrupted(&line, Duration::from_millis(2_500));
         assert_eq!(done.json(), record.document);
         let run = record.only();
         assert_eq!(run["status"], "interrupted");
         assert_ne!(run["verdict"]["status"], "valid");
         let trial = &run["trials"][0];
         assert!(count(trial, "/flows/ended") > 0 && count(trial, "/response_ns/count") > 0, "{dispatch}");
-    }
+    });
 }
 
 #[test]

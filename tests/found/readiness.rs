@@ -4,6 +4,7 @@
 //! Each test makes one of these steps take longer than the whole load. Nothing depends on how fast the machine is: it is
 //! asked whether a message's stamp can be as large as it is if time began after that step.
 
+use crate::support::at_once;
 use drumpost_core::{
     bell::Bell,
     clock::{Clock, Now},
@@ -256,20 +257,21 @@ const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Plac
 
 #[test]
 fn opening_a_transport_is_no_part_of_the_load() {
-    for placement in PLACEMENTS {
+    at_once(PLACEMENTS, |placement| {
         let watch = Watch::start();
         let slow = Slow { inner: Rtrb, watch: watch.clone(), opening: Watch::step };
         watch.assert_time_began_after_the_step(&ran(&mut Threaded(slow), placement));
         let watch = Watch::start();
         let slow = Slow { inner: tokio_mpsc::transport(), watch: watch.clone(), opening: Watch::step };
         watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(slow), placement));
-    }
+    });
 }
 
 #[test]
 fn making_the_lanes_is_no_part_of_the_load() {
     let quiet: fn(&Watch) = |_| {};
-    for placement in PLACEMENTS {
+    // Each on a thread of its own, on which its handlers are made.
+    at_once(PLACEMENTS, |placement| {
         let watch = Watch::start();
         MAKING.set(Some(watch.clone()));
         let transport = Slow { inner: Rtrb, watch: watch.clone(), opening: quiet };
@@ -278,8 +280,7 @@ fn making_the_lanes_is_no_part_of_the_load() {
         MAKING.set(Some(watch.clone()));
         let transport = Slow { inner: tokio_mpsc::transport(), watch: watch.clone(), opening: quiet };
         watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(transport), placement));
-    }
-    MAKING.set(None);
+    });
 }
 
 /// The only thread of the runtime has something else to do before it comes to the lanes.
