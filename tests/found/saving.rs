@@ -2,7 +2,7 @@
 //!
 //! The moments are drawn from a seed that is printed when a test fails. `scripts/kill-trial` does the same many times.
 
-use crate::support::{LIMIT, Place, Record, seeds};
+use crate::support::{LIMIT, Place, Record, at_once, seeds};
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -48,50 +48,49 @@ fn left_over(place: &Place, folder: &str) -> usize {
 #[test]
 fn a_run_that_is_killed_keeps_the_trials_that_were_finished() {
     for seed in seeds(&[1]) {
-        let place = Place::new();
-        for (i, after) in moments(seed, 5).enumerate() {
-            let out = format!("out/{i}.json");
+        at_once(moments(seed, 5), |after| {
+            let place = Place::new();
             let line =
                 "stream --dispatch message/crossbeam --duration 40ms --warmup 0s --trials 200 --no-tui";
-            let told = killed(&mut place.command(&format!("run {line} --out {out}")), "trial", after).len();
+            let mut command = place.command(&format!("run {line} --out out/r.json"));
+            let told = killed(&mut command, "trial", after).len();
             let what = format!("seed {seed}, killed after {after:?}, {told} trials told");
-            if !place.path(&out).exists() {
+            if !place.path("out/r.json").exists() {
                 assert_eq!(told, 0, "no record: {what}");
-                continue;
+                return;
             }
-            let record = Record::from_file(&place.path(&out));
+            let record = Record::from_file(&place.path("out/r.json"));
             let kept = record.only()["trials"].as_array().unwrap().len();
             assert!(kept >= told, "{kept} kept: {what}");
             assert_eq!(record.document["partial"], true, "{what}");
             let reason = record.document["partial_reason"].as_str().unwrap();
             assert!(reason.starts_with(&format!("{kept} of 200 trials are in this record")), "{reason}");
-            place.run(&format!("show {out}")).with_code(0);
-        }
-        place.run("run stream --sim service=fixed:1ms --count 10 --out out/last.json").with_code(0);
-        assert_eq!(left_over(&place, "out"), 0, "temporary files stayed, seed {seed}");
+            place.run("show out/r.json").with_code(0);
+            place.run("run stream --sim service=fixed:1ms --count 10 --out out/last.json").with_code(0);
+            assert_eq!(left_over(&place, "out"), 0, "temporary files stayed: {what}");
+        });
     }
 }
 
 #[test]
 fn a_search_that_is_killed_keeps_the_holds_that_were_made() {
     for seed in seeds(&[2]) {
-        let place = Place::new();
-        for (i, after) in moments(seed, 4).enumerate() {
-            let out = format!("out/{i}.json");
+        at_once(moments(seed, 4), |after| {
+            let place = Place::new();
             let line =
                 "stream --dispatch message/crossbeam --slo p50<1s --from 100/s --duration 100ms --warmup 0s";
-            let told =
-                killed(&mut place.command(&format!("search {line} --out {out}")), "bracket", after).len();
+            let mut command = place.command(&format!("search {line} --out out/r.json"));
+            let told = killed(&mut command, "bracket", after).len();
             let what = format!("seed {seed}, killed after {after:?}, {told} holds told");
-            if !place.path(&out).exists() {
+            if !place.path("out/r.json").exists() {
                 assert_eq!(told, 0, "no record: {what}");
-                continue;
+                return;
             }
-            let record = Record::from_file(&place.path(&out));
+            let record = Record::from_file(&place.path("out/r.json"));
             let holds = record.document["search"]["dispatches"][0]["holds"].as_array().unwrap().len();
             assert!(holds >= told && holds == record.runs().count(), "{holds} kept: {what}");
             assert_eq!(record.document["partial"], true, "{what}");
-            place.run(&format!("show {out}")).with_code(0);
-        }
+            place.run("show out/r.json").with_code(0);
+        });
     }
 }
