@@ -202,7 +202,7 @@ mod nats {
 #[cfg(feature = "redis")]
 mod redis {
     use super::redis_server::RedisServer;
-    use crate::support::{Place, assert_clean, count};
+    use crate::support::{Place, assert_clean, at_once, count};
 
     /// The same faults over another broker, whose transport knows nothing of them.
     #[test]
@@ -213,12 +213,13 @@ mod redis {
             "stream -d message/redis-stream --redis {} --rate 400/s --duration 1200ms --warmup 0s --trials 1",
             server.url()
         );
-        for (fault, kind) in [
+        let faults = [
             ("--link 3ms", None),
             ("--cut 400ms/300ms", Some("cut")),
             ("--pause worker@400ms/300ms", Some("pause")),
             ("--reset 400ms/200ms --reconnect=10s --drain 10s", Some("reset")),
-        ] {
+        ];
+        at_once(faults, |(fault, kind)| {
             let record = Place::new().record(&format!("{line} {fault}"));
             let run = record.only();
             assert_eq!(run["status"], "ok", "{fault}: {}", run["error"]);
@@ -238,7 +239,7 @@ mod redis {
             } else {
                 assert_clean(run);
             }
-        }
+        });
         // Without --reconnect a reset ends the trial, as a lost connection does, in a sentence that names the server.
         let record = Place::new().record(&format!("{line} --reset 400ms/200ms"));
         let run = record.only();
