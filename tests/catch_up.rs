@@ -112,7 +112,8 @@ fn a_suite_may_have_a_list_of_limits() {
 #[test]
 fn consumers_of_a_broker_keep_to_a_limit() {
     const LIMIT_PER_S: f64 = 1_500.0;
-    let line = "stream --dispatch message/mqtt --rate 500/s --duration 4s --warmup 0s --trials 1 --drain 20s";
+    let line =
+        "stream --dispatch message/mqtt --rate 500/s --duration 2500ms --warmup 0s --trials 1 --drain 20s";
     let record = Place::new().record(&format!("{line} --backlog worker:300 --catch-up 1500/s"));
     let run = record.only();
     assert!([0, 6].contains(&record.code), "{}", run["verdict"]);

@@ -58,7 +58,7 @@ fn send(process: i32, signal: Signal) {
 #[test]
 fn a_process_that_dies_is_a_failed_trial_and_the_next_one_runs() {
     let place = Place::new();
-    let line = "run stream --dispatch message/crossbeam --in-flight 1 --duration 3s --trials 2 --isolate --out r.json";
+    let line = "run stream --dispatch message/crossbeam --in-flight 1 --duration 1500ms --trials 2 --isolate --out r.json";
     let running = Running::start(&mut place.command(line));
     let child = child_of(&running);
     thread::sleep(Duration::from_millis(200));

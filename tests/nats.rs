@@ -50,14 +50,14 @@ fn regression_a_nats_server_that_dies_is_a_row_and_ends_the_run_in_time() {
     let mut server = NatsServer::start();
     let place = Place::new();
     let line = format!(
-        "run order-authorization --dispatch message/crossbeam,message/nats --nats {} --duration 3s --warmup 100ms",
+        "run order-authorization --dispatch message/crossbeam,message/nats --nats {} --duration 1500ms --warmup 100ms",
         server.url()
     );
     let running =
         Running::start(&mut place.command(&format!("{line} --trials 2 --seed 3 --out record.json")));
-    // One trial of each is over or under way after four seconds, and one of nats is not: it fails either in its middle or
-    // when it is opened.
-    thread::sleep(Duration::from_millis(5_500));
+    // Four trials take more than six seconds. Before half of that is over, one of nats has not ended: it fails either in its
+    // middle or when it is opened.
+    thread::sleep(Duration::from_millis(2_800));
     server.process.kill();
     let done = running.end().with_code(1);
     assert!(done.took < Duration::from_secs(45), "took {:?}", done.took);

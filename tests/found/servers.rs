@@ -208,7 +208,7 @@ fn a_killed_consumer_has_messages_in_its_hands_which_come_again_and_are_counted(
         server.url()
     );
     let line = format!(
-        "{line} --instances worker=3 --kill worker#2@300ms/200ms --rate 2k/s --duration 3s --warmup 0s"
+        "{line} --instances worker=3 --kill worker#2@300ms/200ms --rate 2k/s --duration 1500ms --warmup 0s"
     );
     let done = place.run(&format!("{line} --trials 1 --drain 30s --out r.json"));
     let record = Record::from_file(&place.path("r.json"));
