@@ -57,6 +57,12 @@ fn assert_says(line: &str, reasons: &[&str]) {
     assert_said(doctor(line), reasons);
 }
 
+/// The same of several, which are asked at once: they mostly wait.
+#[cfg(any(feature = "amqp-tls", feature = "kafka", feature = "mqtt", feature = "nats"))]
+fn assert_all_say<const N: usize>(cases: [(String, &[&str]); N]) {
+    crate::support::at_once(cases, |(line, reasons)| assert_says(&line, reasons));
+}
+
 /// The same of a command that has ended.
 #[track_caller]
 fn assert_said(done: Done, reasons: &[&str]) {

@@ -1,7 +1,10 @@
 //! When a server's certificate is valid. The servers are threads of this test, which speak TLS and nothing more.
 
 use super::{assert_said, doctor};
-use crate::{support::Done, support_secured::Safe};
+use crate::{
+    support::{Done, at_once},
+    support_secured::Safe,
+};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, ServerConnection, crypto::ring};
 use std::{
@@ -60,7 +63,7 @@ fn doctor_of((transport, scheme, words): (&str, &str, &'static [u8]), years: [i3
 
 #[test]
 fn a_certificate_that_is_not_valid_now_is_named_with_its_dates_and_the_clock() {
-    for server in SERVERS {
+    at_once(SERVERS, |server| {
         for (years, says) in [
             (
                 [2019, 2020],
@@ -77,14 +80,14 @@ fn a_certificate_that_is_not_valid_now_is_named_with_its_dates_and_the_clock() {
             let says = format!("FAIL validity the server's certificate {says} this machine's clock says 2");
             assert_said(done, &["ok port", &says, "set the clock if it is wrong"]);
         }
-    }
+    });
 }
 
 /// That the client trusts another authority is another fault.
 #[test]
 fn a_certificate_that_is_valid_now_is_said_to_be() {
-    for server in SERVERS {
+    at_once(SERVERS, |server| {
         let says = "ok validity the server's certificate is valid from 2019-01-01";
         assert_said(doctor_of(*server, [2019, 2150]), &[says, "FAIL commands"]);
-    }
+    });
 }

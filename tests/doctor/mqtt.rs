@@ -1,6 +1,6 @@
 //! A Mosquitto with users, rules for what they may do, and a port with TLS that asks for a client's certificate.
 
-use super::{assert_password_is_kept, assert_says, doctor};
+use super::{assert_all_say, assert_password_is_kept, doctor};
 use crate::support_secured::Safe;
 use drumpost_kit::suite::free_port;
 use server::Mosquitto;
@@ -39,31 +39,36 @@ fn logins_rules_and_tls_of_an_mqtt_broker() {
     let url = server.url().replace("://", "://all:s3cret-word@");
     assert_password_is_kept("mqtt", &url, "s3cret-word");
     let refused = &["FAIL commands MQTT broker refused the login at", "set mqtt.user and mqtt.password"];
-    assert_says(&plain(""), refused);
-    assert_says(&plain("all:wr0ng-word@"), refused);
-    assert_says(
-        &plain("small:s3cret-word@"),
-        &[
-            "FAIL commands MQTT broker refused to store 1 message",
-            "NotAuthorized",
-            "give this user the permission",
-        ],
-    );
-    // A client without TLS at the port with TLS, and the reverse.
-    assert_says(
-        &format!("mqtt mqtt://all:s3cret-word@127.0.0.1:{encrypted}"),
-        &["FAIL commands", "note answers a server that speaks TLS: give an address with a scheme for TLS"],
-    );
     let authority = format!("--set mqtt.tls-ca={}", safe.text("ca.pem"));
-    assert_says(
-        &format!("{} {authority}", plain("all:s3cret-word@").replace("mqtt://", "mqtts://")),
-        &["FAIL commands", "note answers a server that speaks MQTT, and without TLS: give the port"],
-    );
     let secured = format!("mqtt mqtts://all:s3cret-word@127.0.0.1:{encrypted} {authority}");
-    assert_says(
-        &secured,
-        &["FAIL commands MQTT broker refused the login at", "mqtt.tls-cert and mqtt.tls-key"],
-    );
+    assert_all_say([
+        (plain(""), refused),
+        (plain("all:wr0ng-word@"), refused),
+        (
+            plain("small:s3cret-word@"),
+            &[
+                "FAIL commands MQTT broker refused to store 1 message",
+                "NotAuthorized",
+                "give this user the permission",
+            ],
+        ),
+        // A client without TLS at the port with TLS, and the reverse.
+        (
+            format!("mqtt mqtt://all:s3cret-word@127.0.0.1:{encrypted}"),
+            &[
+                "FAIL commands",
+                "note answers a server that speaks TLS: give an address with a scheme for TLS",
+            ],
+        ),
+        (
+            format!("{} {authority}", plain("all:s3cret-word@").replace("mqtt://", "mqtts://")),
+            &["FAIL commands", "note answers a server that speaks MQTT, and without TLS: give the port"],
+        ),
+        (
+            secured.clone(),
+            &["FAIL commands MQTT broker refused the login at", "mqtt.tls-cert and mqtt.tls-key"],
+        ),
+    ]);
     let [certificate, key] = ["client.pem", "client.key"].map(|name| safe.text(name));
     doctor(&format!("{secured} --set mqtt.tls-cert={certificate} --set mqtt.tls-key={key}")).with_code(0);
 }

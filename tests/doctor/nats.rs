@@ -1,6 +1,6 @@
 //! Servers of NATS, and what the command says of any server.
 
-use super::{assert_says, doctor, says};
+use super::{assert_all_say, assert_says, doctor, says};
 use crate::{
     nats::{server, server::NatsServer},
     support::Place,
@@ -33,11 +33,13 @@ fn a_port_where_nothing_listens() {
 #[test]
 fn a_port_where_something_else_listens() {
     let web = greeter(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    assert_says(&format!("nats {web}"), &["ok port", "FAIL commands", "note answers a web server"]);
     let shell = greeter(b"SSH-2.0-OpenSSH_9.2\r\n");
-    assert_says(&format!("jetstream {shell}"), &["FAIL commands", "note answers an SSH server"]);
-    // Says nothing at all: the client has a limit.
-    assert_says(&format!("nats {}", greeter(b"")), &["ok port", "FAIL commands", "no answer within"]);
+    assert_all_say([
+        (format!("nats {web}"), &["ok port", "FAIL commands", "note answers a web server"]),
+        (format!("jetstream {shell}"), &["FAIL commands", "note answers an SSH server"]),
+        // Says nothing at all: the client has a limit.
+        (format!("nats {}", greeter(b"")), &["ok port", "FAIL commands", "no answer within"]),
+    ]);
 }
 
 #[test]

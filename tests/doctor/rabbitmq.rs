@@ -1,6 +1,6 @@
 //! A RabbitMQ server with users, streams, and a port with TLS that asks for a client's certificate.
 
-use super::{assert_password_is_kept, assert_says, doctor};
+use super::{assert_all_say, assert_password_is_kept, doctor};
 use crate::support_secured::Safe;
 use server::SecuredServer;
 
@@ -29,34 +29,39 @@ fn logins_permissions_and_tls_of_a_rabbitmq_server() {
     let plain = |who: &str, vhost: &str| {
         format!("rabbitmq {}{vhost}", server.node.url().replace("://", &format!("://{who}")))
     };
-    assert_says(
-        &plain("small:wr0ng-word@", ""),
-        &["ok port", "FAIL commands RabbitMQ refused the login at", "rabbitmq.password"],
-    );
-    assert_says(
-        &plain("guest:guest@", "/elsewhere"),
-        &["FAIL commands RabbitMQ refused the login at", "elsewhere not found", "VHOST has to be there"],
-    );
-    assert_says(
-        &plain("small:s3cret-word@", ""),
-        &[
-            "FAIL commands failed to declare a queue at",
-            "ACCESS_REFUSED",
-            "give this user the permission for it",
-        ],
-    );
-    // A client without TLS at the port with TLS, and the reverse.
-    assert_says(
-        &format!("rabbitmq {}", server.url().replace("amqps://", "amqp://")),
-        &["FAIL commands", "note answers a server that speaks TLS: give an address with a scheme for TLS"],
-    );
     let authority = format!("--set rabbitmq.tls-ca={}", safe.text("ca.pem"));
-    assert_says(
-        &format!("{} {authority}", plain("", "").replace("amqp://", "amqps://")),
-        &["FAIL commands", "note answers a server that speaks AMQP, and without TLS: give the port"],
-    );
     let secured = format!("rabbitmq {} {authority}", server.url());
-    assert_says(&secured, &["FAIL commands RabbitMQ refused the login at", "rabbitmq.tls-cert"]);
+    assert_all_say([
+        (
+            plain("small:wr0ng-word@", ""),
+            &["ok port", "FAIL commands RabbitMQ refused the login at", "rabbitmq.password"],
+        ),
+        (
+            plain("guest:guest@", "/elsewhere"),
+            &["FAIL commands RabbitMQ refused the login at", "elsewhere not found", "VHOST has to be there"],
+        ),
+        (
+            plain("small:s3cret-word@", ""),
+            &[
+                "FAIL commands failed to declare a queue at",
+                "ACCESS_REFUSED",
+                "give this user the permission for it",
+            ],
+        ),
+        // A client without TLS at the port with TLS, and the reverse.
+        (
+            format!("rabbitmq {}", server.url().replace("amqps://", "amqp://")),
+            &[
+                "FAIL commands",
+                "note answers a server that speaks TLS: give an address with a scheme for TLS",
+            ],
+        ),
+        (
+            format!("{} {authority}", plain("", "").replace("amqp://", "amqps://")),
+            &["FAIL commands", "note answers a server that speaks AMQP, and without TLS: give the port"],
+        ),
+        (secured.clone(), &["FAIL commands RabbitMQ refused the login at", "rabbitmq.tls-cert"]),
+    ]);
     let [certificate, key] = ["client.pem", "client.key"].map(|name| safe.text(name));
     doctor(&format!("{secured} --set rabbitmq.tls-cert={certificate} --set rabbitmq.tls-key={key}"))
         .with_code(0);
@@ -72,20 +77,22 @@ fn streams(server: &SecuredServer) {
     };
     let done = doctor(&streams("")).with_code(0);
     assert!(done.stdout.contains("ok    server     RabbitMQ "), "{done:?}");
-    assert_says(
-        &streams("small:wr0ng-word@"),
-        &["FAIL events RabbitMQ refused the login at", "rabbitmq-stream.password"],
-    );
-    // A server without the plug-in listens on no such port.
-    assert_says(
-        &format!("rabbitmq-stream rabbitmq-stream://127.0.0.1:{}", drumpost_kit::suite::free_port()),
-        &["FAIL port nothing listens on", "note expects address of the server's plug-in rabbitmq_stream"],
-    );
-    assert_says(
-        &format!("rabbitmq-stream {}", server.node.url().replace("amqp://", "rabbitmq-stream://")),
-        &[
-            "FAIL events",
-            "a server that speaks AMQP answers there, and streams have a port of their own, 5552",
-        ],
-    );
+    assert_all_say([
+        (
+            streams("small:wr0ng-word@"),
+            &["FAIL events RabbitMQ refused the login at", "rabbitmq-stream.password"],
+        ),
+        // A server without the plug-in listens on no such port.
+        (
+            format!("rabbitmq-stream rabbitmq-stream://127.0.0.1:{}", drumpost_kit::suite::free_port()),
+            &["FAIL port nothing listens on", "note expects address of the server's plug-in rabbitmq_stream"],
+        ),
+        (
+            format!("rabbitmq-stream {}", server.node.url().replace("amqp://", "rabbitmq-stream://")),
+            &[
+                "FAIL events",
+                "a server that speaks AMQP answers there, and streams have a port of their own, 5552",
+            ],
+        ),
+    ]);
 }
