@@ -134,7 +134,8 @@ fn mistakes_are_refused_before_anything_is_checked() {
 fn a_server_that_runs_already_is_checked_and_not_killed_and_nothing_stays_there() {
     let nats = crate::nats::server::NatsServer::start();
     let redis = crate::faults::redis_server::RedisServer::start();
-    for (transport, url) in [("jetstream", nats.url()), ("redis-stream", redis.url())] {
+    let servers = [("jetstream", nats.url()), ("redis-stream", redis.url())];
+    crate::support::at_once(servers, |(transport, url)| {
         let line = format!("contract message/{transport} --server {url} --json --only");
         let checks = "second-run,interrupted,clean,server-killed,line-cut";
         let done = Place::new().run(&format!("{line} {checks}")).with_code(0);
@@ -146,7 +147,7 @@ fn a_server_that_runs_already_is_checked_and_not_killed_and_nothing_stays_there(
             .collect();
         let verdict = |check| (check, if check == "server-killed" { "not_applicable" } else { "passed" });
         assert_eq!(verdicts, checks.split(',').map(verdict).collect::<Vec<_>>(), "{transport}: {rows:?}");
-    }
+    });
     let left: Vec<String> =
         redis.keys().into_iter().filter(|key| !key.starts_with("drumpost:owners")).collect();
     assert_eq!(left, [""; 0]);
