@@ -172,7 +172,7 @@ fn suspect_runs_fail_where_that_is_asked_for() {
     let load = "stream -d message/sim --sim service=fixed:1ms --rate 1100/s --duration 2s";
     place.run(&format!("run {load}")).with_code(0);
     place.run(&format!("run {load} --fail-on suspect")).with_code(6);
-    let sides = "compare --base flags: --head flags: --out r.json --pairs 12";
+    let sides = "compare --base flags: --head flags: --out r.json --within 1ns";
     place.run(&format!("{sides} --fail-on suspect -- {load}")).with_code(6);
     // Shown again it says the same, unless something else is asked for.
     place.run("compare r.json").with_code(6);

@@ -237,8 +237,8 @@ fn jetstream_confirm_times_are_measured() {
     let server = NatsServer::start();
     let place = Place::new();
     let line =
-        format!("run stream --dispatch message/jetstream,message/nats --nats {} --rate 1k/s", server.url());
-    let done = place.run(&format!("{line} --duration 1s --warmup 200ms --trials 2 --out r.json"));
+        format!("run stream --dispatch message/jetstream,message/nats --nats {} --rate 2k/s", server.url());
+    let done = place.run(&format!("{line} --duration 600ms --warmup 200ms --trials 2 --out r.json"));
     let record = Record::from_file(&place.path("r.json"));
     let run = record.of("message/jetstream");
     let [confirms] = &run["confirms"].as_array().expect("confirms")[..] else { panic!("{run}") };

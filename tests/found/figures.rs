@@ -116,7 +116,7 @@ fn stream_takes_one_message_a_flow_at_any_warmup() {
 
 #[test]
 fn what_a_load_waits_awake_is_told_and_is_in_no_cost() {
-    let open = "--rate 1k/s --duration 300ms --trials 1 --warmup 50ms";
+    let open = "--rate 1k/s --duration 150ms --trials 1 --warmup 50ms";
     for more in ["", "--placement 1", "--wait spin", "--wait yield", "--wait native"] {
         let record = Place::new().record(&format!(
             "stream --dispatch message/crossbeam,message/tokio-mpsc,event/listeners {open} {more}"
