@@ -187,7 +187,20 @@ fn a_lane_that_hangs_ends_a_load_that_would_go_on() {
     });
 }
 
+/// All of these sleep until a limit is over, so they do so at once.
 #[test]
+fn what_hangs_ends_the_trial_in_time() {
+    let cases: [fn(); 6] = [
+        a_load_that_ends_by_count_does_not_wait_for_a_lane_that_hangs,
+        a_port_that_blocks_ends_the_trial_and_is_named,
+        a_port_that_finishes_for_ever_ends_the_trial_and_is_named,
+        ports_that_are_dropped_for_ever_end_the_trial_and_keep_what_was_measured,
+        a_transport_that_closes_for_ever_ends_the_trial_and_keeps_what_was_measured,
+        a_transport_that_takes_nothing_more_ends_the_trial,
+    ];
+    at_once(cases, |case| case());
+}
+
 fn a_load_that_ends_by_count_does_not_wait_for_a_lane_that_hangs() {
     let line = "blocks --count 1M --in-flight 8 --warmup 0s --drain 200ms --trials 1 --dispatch message/rtrb";
     let came = came_within(LIMIT / 2, line);
@@ -196,7 +209,6 @@ fn a_load_that_ends_by_count_does_not_wait_for_a_lane_that_hangs() {
     assert!(came.took < IN_TIME, "took {:?}", came.took);
 }
 
-#[test]
 fn a_port_that_blocks_ends_the_trial_and_is_named() {
     at_once([("offer", DISPATCHES[0]), ("drain", DISPATCHES[1])], |(at, (dispatch, name))| {
         let line = format!("stream --set faulty.kind=block --set faulty.at={at}");
@@ -204,7 +216,6 @@ fn a_port_that_blocks_ends_the_trial_and_is_named() {
     });
 }
 
-#[test]
 fn a_port_that_finishes_for_ever_ends_the_trial_and_is_named() {
     at_once(["pend", "block"], |kind| {
         let line = format!("stream --set faulty.kind={kind} --set faulty.at=finish --trials 1");
@@ -214,7 +225,6 @@ fn a_port_that_finishes_for_ever_ends_the_trial_and_is_named() {
     });
 }
 
-#[test]
 fn ports_that_are_dropped_for_ever_end_the_trial_and_keep_what_was_measured() {
     at_once(DISPATCHES, |(dispatch, name)| {
         let line = "stream --set faulty.kind=block --set faulty.at=drop --trials 1";
@@ -225,7 +235,6 @@ fn ports_that_are_dropped_for_ever_end_the_trial_and_keep_what_was_measured() {
     });
 }
 
-#[test]
 fn a_transport_that_closes_for_ever_ends_the_trial_and_keeps_what_was_measured() {
     // What waits is given up by whoever runs tasks, what blocks by the guard around the trial, three seconds later.
     at_once([("pend", "12s"), ("block", "15s")], |(kind, limit)| {
@@ -238,7 +247,6 @@ fn a_transport_that_closes_for_ever_ends_the_trial_and_keeps_what_was_measured()
     });
 }
 
-#[test]
 fn a_transport_that_takes_nothing_more_ends_the_trial() {
     at_once(DISPATCHES, |(dispatch, name)| {
         let line = "stream --set faulty.kind=full --set faulty.at=offer --trials 1";
