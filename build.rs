@@ -20,9 +20,11 @@ fn main() {
         if let Some(revision) = revision() {
             println!("cargo::rustc-env=DRUMPOST_BUILT_REVISION={revision}");
         }
-    } else if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        // More than half of the program without optimisations is its table of lines, and tests of comparisons copy it a thousand times. The test
-        // programs, which are not copied, keep theirs.
+    }
+    // More than half of a program without optimisations is its tables of lines, and tests of comparisons copy it a thousand times. So `scripts/test`
+    // asks for a program without them. The test programs, which are not copied, keep theirs.
+    println!("cargo::rerun-if-env-changed=DRUMPOST_WITHOUT_LINES");
+    if std::env::var_os("DRUMPOST_WITHOUT_LINES").is_some() {
         println!("cargo::rustc-link-arg-bins=-Wl,--strip-debug");
     }
 }

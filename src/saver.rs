@@ -1,6 +1,7 @@
 //! Saves the record of a run or a search: after each trial or hold, and never while one runs.
 //!
-//! So a killed process loses only the trial that was running, or, where there are very many short ones, those of the last seconds. If the record cannot be written to its place, it is
+//! So a killed process loses only the trial that was running. Where there are very many short trials, and in a comparison, which writes all of its
+//! trials anew each time, it may lose those of the last seconds. If the record cannot be written to its place, it is
 //! written to a second one. `drumpost_results::store` writes the file.
 
 use crate::{
@@ -61,7 +62,15 @@ impl Saver {
         if let Out::Stream(path) | Out::Named(path) | Out::Unnamed(path) = &out {
             store::probe(path).map_err(|error| usage(error.to_string()))?;
         }
-        Ok(Self { out, written: None, elsewhere: None, pace: Pace::default() })
+        Ok(Self { out, written: None, elsewhere: None, pace: Pace::OFTEN })
+    }
+
+    /// The same for a comparison. Its trials are short and wait while their record is saved.
+    ///
+    /// # Errors
+    /// As [`Saver::new`].
+    pub(crate) fn sparing(out: Option<&Path>, record: &Record) -> anyhow::Result<Self> {
+        Ok(Self { pace: Pace::SPARING, ..Self::new(out, record)? })
     }
 
     /// Whether the record goes to stdout, which then has to be free of anything else.
@@ -69,8 +78,8 @@ impl Saver {
         matches!(self.out, Out::Stdout)
     }
 
-    /// Whether there is time to save now. After the first ten times, saving takes a tenth of the time at most: with many short
-    /// trials it would take as long as they do to write the record after each.
+    /// Whether it is time to save now. After a number of times, saving takes only a share of all time: with thousands of short trials
+    /// a record is too large to be written after each.
     pub(crate) fn is_due(&mut self) -> bool {
         self.pace.is_due()
     }
@@ -162,24 +171,27 @@ pub(crate) fn write_to_second_place(record: &Record) -> Option<PathBuf> {
 }
 
 /// How much time goes into saving, against all that goes by.
-#[derive(Default)]
 struct Pace {
     /// Begun with the first question: the clock takes a while to calibrate, and most runs in virtual time ask nothing.
     clock: Option<Clock>,
     saves: u32,
     saving_ns: u64,
+    /// So many saves are made in any case. A record of so few trials is small.
+    always: u32,
+    /// After that, saving takes one part of so many of the time at most.
+    parts: u64,
 }
 
 impl Pace {
-    /// So many saves are made in any case. A record of so few trials is small.
-    const ALWAYS: u32 = 10;
+    const OFTEN: Self = Self { clock: None, saves: 0, saving_ns: 0, always: 100, parts: 2 };
+    const SPARING: Self = Self { always: 10, parts: 10, ..Self::OFTEN };
 
     fn now_ns(&mut self) -> u64 {
         self.clock.get_or_insert_with(Clock::start).now_ns()
     }
 
     fn is_due(&mut self) -> bool {
-        self.saves < Self::ALWAYS || self.saving_ns < self.now_ns() / 10
+        self.saves < self.always || self.saving_ns < self.now_ns() / self.parts
     }
 
     fn took(&mut self, begun_ns: u64) {
@@ -193,14 +205,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saving_takes_a_tenth_of_the_time_at_most_once_there_is_much_to_save() {
-        let mut pace = Pace { saving_ns: u64::MAX / 4, ..Pace::default() };
-        assert!(pace.is_due());
-        pace.saves = Pace::ALWAYS;
-        assert!(!pace.is_due());
-        pace.saving_ns = 0;
-        let begun_ns = pace.now_ns();
-        while pace.now_ns() < begun_ns + 1_000_000 {}
-        assert!(pace.is_due());
+    fn saving_takes_its_share_of_the_time_at_most_once_there_is_much_to_save() {
+        for (pace, always) in [(Pace::OFTEN, 100), (Pace::SPARING, 10)] {
+            let mut pace = Pace { saving_ns: u64::MAX / 4, saves: always - 1, ..pace };
+            assert!(pace.is_due());
+            pace.saves = always;
+            assert!(!pace.is_due());
+            let begun_ns = pace.now_ns();
+            while pace.now_ns() < begun_ns + 1_000_000 {}
+            let elapsed_ns = pace.now_ns();
+            pace.saving_ns = elapsed_ns / pace.parts - 1;
+            assert!(pace.is_due());
+            pace.saving_ns = u64::MAX / 4;
+            assert!(!pace.is_due());
+        }
     }
 }

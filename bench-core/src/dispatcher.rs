@@ -79,10 +79,10 @@ fn refusal_of<T>(opened: Result<T, OpenError>) -> Option<String> {
     }
 }
 
-/// Between the moment that all lanes are ready, when the run's time begins, and the begin of what is measured there is at least this time: threads
-/// wake up in it.
+/// The least time from the moment that all lanes are ready, when the run's time begins, to the first flow that is measured. Threads wake up in it: on a
+/// busy host some need milliseconds. A warm-up counts towards it.
 pub const LEAD_NS: u64 = 10_000_000;
-/// And at least this time before the load begins. A warm-up is the rest of the lead: what threads that wake up late do to it is not measured.
+/// The least part of that before the load begins, so that an open load whose threads wake up at once is not late from its first flow.
 const LEAD_LEAST_NS: u64 = 1_000_000;
 /// And so much more for each lane, which may have a thread to wake.
 const LEAD_PER_LANE_NS: u64 = 20_000;

@@ -33,11 +33,12 @@ use crate::{
 };
 use drumpost_core::{
     clock::{Clock, Now},
+    drive::wake_latency::WakeLatency,
     registry::Registry,
     transport::OpenError,
 };
 use drumpost_results::{
-    compare::{Comparison, Cut, Options, Repeats, Stop, compare_sides, disturbed},
+    compare::{Comparison, Cut, Options, Repeating, Stop, compare_sides, disturbed},
     model::{Record, Role, Run, Status, Trial},
     rows::of_heads,
     units,
@@ -82,7 +83,7 @@ pub(super) fn compare(
         None => Sequence::drawn(rows.len(), plan.looks()[0]),
     };
     let mut live = Live::open(&args.live, &told::about(&record))?;
-    let mut saver = Saver::new(args.sides.out.as_deref(), &record)?;
+    let mut saver = Saver::sparing(args.sides.out.as_deref(), &record)?;
     let is_document = saver.takes_stdout();
     if is_document && args.form.has_document() {
         return Err(usage(
@@ -130,26 +131,30 @@ pub(super) fn keeping<'a>(saver: &'a mut Saver, limits: &'a Thresholds) -> impl 
 pub(super) struct Measuring<'a> {
     job: Job<'a>,
     sequence: Sequence,
-    repeats: Repeats,
+    repeating: Repeating,
     clock: Clock,
     /// Pairs of single rows that are in the record.
     kept: usize,
     /// Pairs that failed.
     failures: u32,
     position: u32,
+    /// How late threads wake up on this host, for the trials of a round. It is measured anew for each, so that a disturbance in the
+    /// milliseconds that this takes does not decide how all loads wait.
+    wakes: WakeLatency,
     /// What was measured so far.
     pub record: Record,
 }
 
 impl<'a> Measuring<'a> {
     pub(super) fn new(job: Job<'a>, record: Record, sequence: Sequence) -> Self {
-        let repeats = Repeats::default();
-        Self { job, sequence, repeats, clock: Clock::start(), kept: 0, failures: 0, position: 0, record }
+        let repeating = Repeating::default();
+        let (clock, wakes) = (Clock::start(), WakeLatency::of_host());
+        Self { job, sequence, repeating, clock, kept: 0, failures: 0, position: 0, wakes, record }
     }
 
     fn spent(&self) -> Spent {
         let (within_ns, elapsed_ns) = (self.job.within_ns, self.clock.now_ns());
-        Spent { within_ns, elapsed_ns, pairs: self.kept + self.repeats.total() }
+        Spent { within_ns, elapsed_ns, pairs: self.kept + self.repeating.so_far().total() }
     }
 
     /// Whether there is time to repeat the pair that was measured last.
@@ -201,7 +206,7 @@ impl<'a> Measuring<'a> {
     /// Why it is not complete. Where no pair is in the record, a reader is told what the time went into.
     fn interrupted(&self, pairs: usize) -> String {
         let after = format!("interrupted after {}", in_words(pairs));
-        match self.repeats.total() as u64 {
+        match self.repeating.so_far().total() as u64 {
             set_aside @ 1.. if self.kept == 0 => {
                 let pairs = units::counted(set_aside, "measured pair was", "measured pairs were");
                 let them = if set_aside == 1 { "it" } else { "them" };
@@ -228,7 +233,7 @@ impl<'a> Measuring<'a> {
 
     fn note_repeats(&mut self) {
         if let Some(compared) = &mut self.record.comparison {
-            self.repeats.record(compared);
+            self.repeating.so_far().record(compared);
         }
     }
 
@@ -251,6 +256,7 @@ impl<'a> Measuring<'a> {
 
     /// A pair of every row, in the order of the sequence.
     pub(super) fn round(&mut self, number: u32) -> anyhow::Result<()> {
+        self.wakes = WakeLatency::measure();
         for row in self.sequence.rows(number) {
             let mut is_again = false;
             loop {
@@ -262,10 +268,10 @@ impl<'a> Measuring<'a> {
                 let seen: Vec<&Trial> = trials.iter().map(|(_, trial)| trial).collect();
                 // A trial that failed says something of its side, and is not repeated away.
                 let is_sound = seen.iter().all(|trial| trial.status == Status::Ok);
-                let cause = disturbed(&seen, self.job.limits).filter(|_| is_sound);
+                let cause = disturbed(&seen, self.job.limits).map(|it| it.cause);
                 // Where there is no time for a repeat, what was measured is kept as it is, and counted.
                 let wanted = if self.has_time_to_repeat() { until * self.job.rows.len() } else { 0 };
-                if self.repeats.repeats(cause.map(|it| it.cause), is_again, wanted) {
+                if is_sound && self.repeating.is_repeated(cause, is_again, wanted) {
                     is_again = true;
                     continue;
                 }
@@ -336,7 +342,7 @@ impl<'a> Measuring<'a> {
             seed,
             floor_ns: None,
             adds_up: events.adds_up(),
-            wakes_late_ns: Order::wakes_late_ns(),
+            wakes_late_ns: Order::late_ns(self.wakes),
         };
         let place_of = Place { number, position, seed };
         let at = place(row, role);

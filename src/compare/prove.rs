@@ -111,7 +111,7 @@ pub(super) fn prove(
 /// removed, because nobody is to take it for one of a change. Has the time that it took, in s.
 fn timed(job: Job<'_>, record: Record) -> anyhow::Result<(Comparison, f64)> {
     let place = Copied::place().map_err(anyhow::Error::msg)?;
-    let mut saver = Saver::new(Some(place.path()), &record)?;
+    let mut saver = Saver::sparing(Some(place.path()), &record)?;
     let sequence = Sequence::drawn(job.rows.len(), job.plan.looks()[0]);
     let limits = job.limits;
     let mut measuring = Measuring::new(job, record, sequence);

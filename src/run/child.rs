@@ -87,9 +87,8 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// [`Order::wakes_late_ns`] of this host.
-    pub(crate) fn wakes_late_ns() -> Option<[u64; 2]> {
-        let latency = WakeLatency::of_host();
+    /// [`Order::wakes_late_ns`] of what was measured.
+    pub(crate) fn late_ns(latency: WakeLatency) -> Option<[u64; 2]> {
         Some([latency.late_p50, latency.late_p90].map(as_ns))
     }
 }
@@ -127,7 +126,8 @@ pub(super) fn run(
     // The child runs it itself.
     document.remove("isolate");
     let adds_up = events.adds_up();
-    let wakes_late_ns = Order::wakes_late_ns();
+    // As trials in this process have it, which is measured once.
+    let wakes_late_ns = Order::late_ns(WakeLatency::of_host());
     let order =
         Order { spec: document, dispatch: index, number, position, seed, floor_ns, adds_up, wakes_late_ns };
     let program = match std::env::current_exe() {

@@ -70,7 +70,10 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
     };
     let mut notes: Vec<String> = outcome.notes.iter().map(|note| secrets::hide(note)).collect();
     notes.extend(outcome.drain_timed_out.then(|| not_drained(target)));
-    let held = |outage: &outcome::Outage| !matches!(outage.cause, Cause::Absent | Cause::Paused);
+    // What an instance held that never came back would not be handed out to it, however long the drain were.
+    let held = |outage: &outcome::Outage| {
+        !outage.until_end && !matches!(outage.cause, Cause::Absent | Cause::Paused)
+    };
     if outcome.drain_timed_out && outcome.audit.lost > 0 && outcome.outages.iter().any(held) {
         let drain = target.plan.drain_deadline;
         notes.extend(redelivered_too_late(target.entry.options, &job.options, drain));

@@ -1,4 +1,4 @@
-//! Measures once per process how late a sleeping thread wakes up on this host. A load polls the clock for that long
+//! Measures once per process, or is told by the process that started it, how late a sleeping thread wakes up on this host. A load polls the clock for that long
 //! before a due time. A fixed time would not do: it would be too short on a kernel whose timers tick every few
 //! milliseconds, where every flow would start late, and wasteful on a kernel that wakes threads at once.
 
@@ -38,16 +38,20 @@ impl WakeLatency {
 
     /// That of this host; the first call measures, in some milliseconds.
     pub fn of_host() -> Self {
-        *HOST.get_or_init(|| {
-            // On a thread of its own, which asks for precise sleeps as lanes do.
-            let measured = thread::Builder::new().spawn(|| {
-                ask_for_precise_sleeps();
-                Self::from_late((0..SLEEPS).map(|_| late()).collect())
-            });
-            let measured = measured.ok().and_then(|measured| measured.join().ok());
-            // A host without a thread for this has none for lanes, either, and says so then.
-            measured.unwrap_or(Self { late_p50: AWAKE_LEAST, late_p90: AWAKE_LEAST, awake: AWAKE_LEAST })
-        })
+        *HOST.get_or_init(Self::measure)
+    }
+
+    /// Measures that of this host anew, in some milliseconds, for processes that are to be told.
+    #[must_use]
+    pub fn measure() -> Self {
+        // On a thread of its own, which asks for precise sleeps as lanes do.
+        let measured = thread::Builder::new().spawn(|| {
+            ask_for_precise_sleeps();
+            Self::from_late((0..SLEEPS).map(|_| late()).collect())
+        });
+        let measured = measured.ok().and_then(|measured| measured.join().ok());
+        // A host without a thread for this has none for lanes, either, and says so then.
+        measured.unwrap_or(Self { late_p50: AWAKE_LEAST, late_p90: AWAKE_LEAST, awake: AWAKE_LEAST })
     }
 
     /// A stretch that covers nine in ten sleeps, but not the outliers of a busy host: being awake longer would make it

@@ -148,39 +148,53 @@ pub(super) fn is_busy(pairs: &[(&Trial, &Trial)], limits: &Thresholds) -> bool {
 pub struct Repeats {
     repeated: [usize; Cause::ALL.len()],
     kept: [usize; Cause::ALL.len()],
-    /// Pairs that nothing disturbed, while they are measured. A record does not have it.
+}
+
+/// Decides which pairs are repeated while they are measured, and counts those.
+#[derive(Debug, Clone, Default)]
+pub struct Repeating {
+    so_far: Repeats,
+    /// Pairs that nothing disturbed.
     undisturbed: usize,
-    /// Repeats that were disturbed again, while they are measured. A record does not have it.
+    /// Repeats that were disturbed again.
     in_vain: usize,
 }
 
-impl Repeats {
+impl Repeating {
     /// Counts a pair that was just measured, and says whether to measure it once more: it was disturbed by `cause` and may be
-    /// repeated. `is_again`: it was measured because it had been disturbed before. `until` is how many pairs the next look wants: at most half
+    /// repeated. No pair that failed is asked about. `is_again`: it was measured because it had been disturbed before. `until` is how many pairs the next look wants: at most half
     /// as many are repeated over the whole comparison, and none if it is 0, when there is no time for it. A disturbed pair that may not be repeated is
     /// counted as kept.
     ///
     /// A repeat that is disturbed again was in vain. Where the machine is busy all the time every repeat is, and only takes time from the
     /// pairs to come. So there may be no more of them than pairs that were not disturbed, and a tenth of `until`.
-    pub fn repeats(&mut self, cause: Option<Cause>, is_again: bool, until: usize) -> bool {
+    pub fn is_repeated(&mut self, cause: Option<Cause>, is_again: bool, until: usize) -> bool {
         let Some(cause) = cause else {
             self.undisturbed += 1;
             return false;
         };
         self.in_vain += usize::from(is_again);
-        let may = (self.total() + 1) * 2 <= until && self.in_vain <= self.undisturbed + until / 10;
-        let counts = if may { &mut self.repeated } else { &mut self.kept };
+        let may = (self.so_far.total() + 1) * 2 <= until && self.in_vain <= self.undisturbed + until / 10;
+        let counts = if may { &mut self.so_far.repeated } else { &mut self.so_far.kept };
         counts[cause as usize] += 1;
         may
     }
 
+    /// The pairs that were repeated, and those that were kept.
+    #[must_use]
+    pub fn so_far(&self) -> &Repeats {
+        &self.so_far
+    }
+}
+
+impl Repeats {
     /// Those that a record of two sides has.
     #[must_use]
     pub fn recorded(compared: &Compared) -> Self {
         let counts = |by_reason: &BTreeMap<String, u32>| {
             Cause::ALL.map(|cause| by_reason.get(cause.words()).map_or(0, |count| *count as usize))
         };
-        Self { repeated: counts(&compared.repeated), kept: counts(&compared.kept), ..Self::default() }
+        Self { repeated: counts(&compared.repeated), kept: counts(&compared.kept) }
     }
 
     /// Writes them into the record of the comparison.

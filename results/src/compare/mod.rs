@@ -27,7 +27,7 @@ pub use control::{Control, ControlState};
 pub use course::{Course, Cut};
 pub use decide::{Gate, Interval};
 pub use error::CompareError;
-pub use hygiene::{Cause, Disturbed, Repeats, disturbed};
+pub use hygiene::{Cause, Disturbed, Repeating, Repeats, disturbed};
 pub use looks::{Looks, Next, Plan, PlanError, Stop};
 pub use margins::{Margin, MarginError, Margins};
 pub use metric::{GATES_AT_MOST, Metric, Options};

@@ -32,18 +32,18 @@ fn shown(record: &Record) -> Comparison {
 
 #[test]
 fn repeated_and_kept_pairs_are_in_the_record() {
-    let mut repeats = Repeats::default();
+    let mut repeating = Repeating::default();
     for _ in 0..15 {
-        repeats.repeats(Some(Cause::Others), false, 20);
+        repeating.is_repeated(Some(Cause::Others), false, 20);
     }
-    assert!(repeats.repeats(Some(Cause::Steal), false, 40));
+    assert!(repeating.is_repeated(Some(Cause::Steal), false, 40));
+    let repeats = repeating.so_far();
     let mut record = sides(1.0);
     assert_eq!(shown(&record).notes, Vec::<String>::new());
     repeats.record(record.comparison.as_mut().unwrap());
     let text = crate::format::to_json(&record).unwrap();
     let again = crate::format::from_json(&text).unwrap();
-    let recorded = Repeats::recorded(again.comparison.as_ref().unwrap());
-    assert_eq!((recorded.total(), recorded.kept()), (repeats.total(), repeats.kept()));
+    assert_eq!(Repeats::recorded(again.comparison.as_ref().unwrap()), *repeats);
     assert_eq!(shown(&again).notes, [repeats.sentence().unwrap()]);
     assert!(shown(&again).notes[0].contains(": 11 repeated whole, ") && shown(&again).course.cut.is_none());
 }

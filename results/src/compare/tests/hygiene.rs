@@ -143,12 +143,14 @@ fn short_trials_are_judged_together() {
 
 #[test]
 fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
-    let mut repeats = Repeats::default();
-    assert_eq!(repeats.sentence(), None);
-    let allowed = (0..15).filter(|_| repeats.repeats(Some(Cause::Others), false, 20)).count();
+    let mut repeating = Repeating::default();
+    assert_eq!(repeating.so_far().sentence(), None);
+    let allowed = (0..15).filter(|_| repeating.is_repeated(Some(Cause::Others), false, 20)).count();
+    let repeats = repeating.so_far();
     assert_eq!((allowed, repeats.total(), repeats.of(Cause::Others), repeats.kept()), (10, 10, 10, 5));
     // The next look wants twice as many.
-    assert!(repeats.repeats(Some(Cause::Steal), false, 40));
+    assert!(repeating.is_repeated(Some(Cause::Steal), false, 40));
+    let repeats = repeating.so_far();
     assert_eq!((repeats.total(), repeats.of(Cause::Steal)), (11, 1));
     assert_eq!(
         repeats.sentence().unwrap(),
@@ -156,15 +158,16 @@ fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
          5 counted as measured. drumpost repeats disturbed pairs up to half of the pairs needed for the next look, fewer where \
          repeats are mostly disturbed again, and with --within only while time is left"
     );
-    let mut one = Repeats::default();
-    assert!(one.repeats(Some(Cause::Stopped), false, 20));
+    let mut one = Repeating::default();
+    assert!(one.is_repeated(Some(Cause::Stopped), false, 20));
     assert_eq!(
-        one.sentence().unwrap(),
+        one.so_far().sentence().unwrap(),
         "the machine disturbed 1 pair (the process was stopped), which was repeated whole"
     );
     // The time is over.
-    let mut late = Repeats::default();
-    assert!(!late.repeats(Some(Cause::Stopped), false, 0));
+    let mut late = Repeating::default();
+    assert!(!late.is_repeated(Some(Cause::Stopped), false, 0));
+    let late = late.so_far();
     assert_eq!((late.total(), late.kept()), (0, 1));
     assert_eq!(
         late.sentence().unwrap(),
@@ -176,19 +179,19 @@ fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
 
 /// Runs a comparison that wants `until` pairs, and gives the repeats and how many pairs were measured in all. `is_disturbed` is asked for each of them.
 fn measured(until: usize, mut is_disturbed: impl FnMut(usize) -> bool) -> (usize, usize) {
-    let (mut repeats, mut measured) = (Repeats::default(), 0);
+    let (mut repeating, mut measured) = (Repeating::default(), 0);
     for _ in 0..until {
         let mut is_again = false;
         loop {
             let cause = is_disturbed(measured).then_some(Cause::Others);
             measured += 1;
-            if !repeats.repeats(cause, is_again, until) {
+            if !repeating.is_repeated(cause, is_again, until) {
                 break;
             }
             is_again = true;
         }
     }
-    (repeats.total(), measured)
+    (repeating.so_far().total(), measured)
 }
 
 #[test]
