@@ -131,6 +131,7 @@ mod nats {
         let outages = run["trials"][0]["outages"].as_array().expect("outages");
         assert!(outages.iter().any(|outage| outage["cause"] == "connection-lost"), "{outages:?}");
         assert!(outages.iter().all(|outage| count(outage, "/away_ns") > 50 * MS), "{outages:?}");
+        assert!(outages.iter().all(|outage| outage.get("until_end").is_none()), "{outages:?}");
         // The sentences name the server and not the relay.
         assert!(run["verdict"]["notes"].to_string().contains(&server.url()), "{}", run["verdict"]["notes"]);
         assert_eq!(run["audit"]["confirmed_lost"], 0, "{}", run["audit"]);

@@ -133,6 +133,7 @@ fn jetstream_redelivers_to_a_consumer_that_was_killed() {
     let [at_ns, away_ns, in_hand] =
         ["at_ns", "away_ns", "in_hand"].map(|name| count(outage, &format!("/{name}")));
     assert!(at_ns >= 1_000_000_000 && away_ns >= 500_000_000 && in_hand > 0, "{outage}");
+    assert!(outage.get("until_end").is_none(), "it came back: {outage}");
     assert!(outage.get("unconfirmed").is_none(), "its consumer alone was killed: {outage}");
     // What was sent meanwhile waited at the server, which tells.
     let points = run["trials"][0]["series"].as_array().expect("a series");

@@ -272,6 +272,7 @@ impl Found<'_> {
         vec![
             (outcome.ending != Ending::Completed, "it did not complete"),
             (outcome.outages.is_empty(), "no outage is told"),
+            (outcome.outages.iter().any(|outage| outage.until_end), "an instance did not come back"),
             (self.emitted != audit.sent + audit.unsent, "handlers sent another number of messages"),
             (*distinct != audit.unique, "handlers were given another number of different messages"),
             (*given != audit.delivered, "handlers were given another number of deliveries"),

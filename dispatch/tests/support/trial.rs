@@ -346,7 +346,8 @@ pub(crate) fn assert_in_order(outcome: &Outcome, expected: u64) {
     assert_eq!((audit.out_of_order, audit.unjudged), (0, 0), "{audit:?}");
 }
 
-/// How many messages a consumer that was killed had handled and not acknowledged. Its death has to be the only outage of the trial.
+/// How many messages a consumer that was killed had handled and not acknowledged. Its death has to be the only outage of the trial, and it
+/// has to have come back.
 #[track_caller]
 pub(crate) fn in_hand(outcome: &Outcome) -> u64 {
     assert_eq!(
@@ -356,6 +357,7 @@ pub(crate) fn in_hand(outcome: &Outcome) -> u64 {
         outcome.audit
     );
     let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+    assert!(!outage.until_end, "{outage}");
     let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
     in_hand as u64
 }

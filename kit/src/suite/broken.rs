@@ -180,6 +180,9 @@ fn is_back(ending: &Ending, audit: &Audit, outages: &[Outage], lossless: bool) -
     if lost.clone().any(|outage| outage.away_ns == 0) {
         return fails(format!("an outage took no time: {outages:?}"));
     }
+    if let Some(outage) = lost.clone().find(|outage| outage.until_end) {
+        return fails(format!("an instance did not come back: {outage}"));
+    }
     // What had not been confirmed may have gone with the connection. Without confirms nothing may.
     match audit.confirmed_lost.unwrap_or(audit.lost) {
         lost @ 1.. if lossless => fails(format!("{lost} messages were lost that may not be: {audit}")),
@@ -206,6 +209,7 @@ mod tests {
         assert!(!back(Ending::Failed("lost".into()), audit, &outage, true));
         assert!(!back(Ending::Completed, audit, &killed, true), "no connection was lost");
         assert!(!back(Ending::Completed, audit, &Outage { away_ns: 0, ..outage.clone() }, true));
+        assert!(!back(Ending::Completed, audit, &Outage { until_end: true, ..outage.clone() }, true));
         // As many arrived that were not confirmed, so that no more are lost than were not.
         for broken in [Audit { confirmed_lost: Some(1), ..audit }, lost] {
             assert!(!back(Ending::Completed, broken, &outage, true), "{broken}");

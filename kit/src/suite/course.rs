@@ -3,7 +3,7 @@
 use drumpost_core::{
     load::{Feed, Start},
     monitor::Watch,
-    outcome::Snapshot,
+    outcome::{Outage, Snapshot},
 };
 use std::{
     sync::{
@@ -26,7 +26,8 @@ pub struct Course(Arc<State>);
 struct State {
     ended: AtomicU64,
     under_way: AtomicU64,
-    outages: AtomicUsize,
+    /// Outages of instances that came back.
+    returns: AtomicUsize,
     is_enough: AtomicBool,
 }
 
@@ -47,7 +48,7 @@ impl Course {
     /// Waits until an instance that was away has come back. False if none has after that time.
     #[must_use]
     pub fn comes_back(&self, within: Duration) -> bool {
-        sees(within, || self.0.outages.load(Ordering::Relaxed) > 0)
+        sees(within, || self.0.returns.load(Ordering::Relaxed) > 0)
     }
 
     /// Ends the load, which then starts no more than the few hundred flows that it has fetched.
@@ -58,6 +59,12 @@ impl Course {
     fn note(&self, ended: u64, under_way: u64) {
         self.0.ended.store(ended, Ordering::Relaxed);
         self.0.under_way.store(under_way, Ordering::Relaxed);
+    }
+
+    /// An outage that lasts until the end of the run is told, too, and no instance has come back from it.
+    fn note_outages(&self, outages: &[Outage]) {
+        let returns = outages.iter().filter(|outage| !outage.until_end).count();
+        self.0.returns.store(returns, Ordering::Relaxed);
     }
 
     fn ended(&self) -> u64 {
@@ -72,7 +79,7 @@ impl Course {
 impl Watch for Course {
     fn sample(&mut self, snapshot: &Snapshot) {
         self.note(snapshot.ended, snapshot.in_flight());
-        self.0.outages.store(snapshot.outages.len(), Ordering::Relaxed);
+        self.note_outages(&snapshot.outages);
     }
 
     fn is_interrupted(&self) -> bool {
@@ -126,6 +133,7 @@ impl Feed for Steady {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drumpost_core::outcome::Cause;
 
     #[test]
     fn a_load_that_is_told_to_end_has_no_more_flows() {
@@ -139,6 +147,16 @@ mod tests {
         starts.clear();
         feed.fill(&mut starts);
         assert!(starts.is_empty());
+    }
+
+    #[test]
+    fn an_outage_until_the_end_of_the_run_is_no_return() {
+        let (course, cause) = (Course::default(), Cause::ConsumerKilled { in_hand: 1 });
+        let gone = Outage { instance: "a".into(), cause, at_ns: 1, away_ns: 1, until_end: true };
+        course.note_outages(std::slice::from_ref(&gone));
+        assert!(!course.comes_back(Duration::ZERO));
+        course.note_outages(&[Outage { until_end: false, ..gone.clone() }, gone]);
+        assert!(course.comes_back(Duration::ZERO));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     trial::{LATE, LOSSY, Trial, each},
 };
 use drumpost_core::{
-    outcome::{Audit, Cause, Ending, Outcome},
+    outcome::{Audit, Cause, Ending, Outage, Outcome},
     plan::{Conditions, Kill, Victim},
     registry::Promise,
 };
@@ -62,9 +62,7 @@ fn killed_once(
     if outcome.ending != Ending::Completed {
         return fails(format!("it ended {}: {audit}", outcome.ending));
     }
-    if outcome.outages.len() != 1 {
-        return fails(format!("one outage should be told: {:?}", outcome.outages));
-    }
+    came_back(&outcome.outages)?;
     if audit.unique + audit.lost + audit.unknown != audit.expected || audit.corrupted > 0 {
         return fails(format!("the audit does not add up: {audit}"));
     }
@@ -73,6 +71,15 @@ fn killed_once(
     }
     nothing_is_left(&*server, &outcome)?;
     Ok((outcome, promise))
+}
+
+/// One outage is told, and it ended before the run did.
+fn came_back(outages: &[Outage]) -> Result<(), Stop> {
+    match outages {
+        [outage] if outage.until_end => fails(format!("the instance did not come back: {outage}")),
+        [_] => Ok(()),
+        _ => fails(format!("one outage should be told: {outages:?}")),
+    }
 }
 
 /// What a receiver died with comes again, where nothing may be lost, and the broker says so if it counts. Where nothing may be repeated
@@ -148,6 +155,16 @@ fn goes_with_a_sender(audit: &Audit) -> Result<(), Stop> {
 mod tests {
     use super::*;
     use drumpost_core::promise::Delivery;
+
+    #[test]
+    fn an_instance_that_is_still_away_when_the_run_ends_is_told() {
+        let (instance, cause) = ("receiver".into(), Cause::ConsumerKilled { in_hand: 1 });
+        let outage = Outage { instance, cause, at_ns: 1, away_ns: 1, until_end: false };
+        came_back(std::slice::from_ref(&outage)).unwrap();
+        assert!(came_back(&[]).is_err());
+        assert!(came_back(&[outage.clone(), outage.clone()]).is_err());
+        assert!(came_back(&[Outage { until_end: true, ..outage }]).is_err());
+    }
 
     #[test]
     fn a_sender_takes_nothing_with_it_that_was_confirmed() {

@@ -52,7 +52,8 @@ fn went_on(
     promise: Promise,
 ) -> Result<(), Stop> {
     let paused_ns = as_ns(PAUSED);
-    let is_told = |outage: &Outage| outage.cause == Cause::Paused && outage.away_ns >= paused_ns;
+    let is_told =
+        |outage: &Outage| outage.cause == Cause::Paused && outage.away_ns >= paused_ns && !outage.until_end;
     let is_outage = matches!(outages, [outage] if is_told(outage));
     // The gap begins with the last flow before the pause, and is looked for some hundred times a second.
     let is_gap = matches!(gaps, [gap_ns] if *gap_ns >= paused_ns / 2);
@@ -150,6 +151,7 @@ mod tests {
         let told = |outage, gap_ns| all(Ending::Completed, sound, &outage, gap_ns, once);
         assert!(!told(outage(Cause::Paused, 1), as_ns(PAUSED)), "it was not away for long enough");
         assert!(!told(outage(Cause::Absent, as_ns(PAUSED)), as_ns(PAUSED)));
+        assert!(!told(Outage { until_end: true, ..paused.clone() }, as_ns(PAUSED)), "it did not go on");
         assert!(!told(paused.clone(), 1), "flows ended meanwhile");
         assert!(went_on(&Ending::Completed, &sound, (&[], &[as_ns(PAUSED)]), once).is_err());
         assert!(went_on(&Ending::Completed, &sound, (std::slice::from_ref(&paused), &[]), once).is_err());
