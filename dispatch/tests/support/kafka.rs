@@ -1,8 +1,14 @@
 //! A private Kafka server for tests, on free loopback ports. A server takes some seconds to start, so the tests of a binary use two in
-//! turn, each of which one test has. They end with the process of the tests, however that ends.
+//! turn, each of which one test has. They end with the process of the tests, however that ends. A server ends sooner if its test fails, or
+//! if there would be three with one that is secured.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, Proxy, free_port, started};
+#[path = "pool.rs"]
+#[allow(clippy::duplicate_mod, reason = "a test binary may have servers of several programs")]
+mod pool;
+
+use drumpost_kit::suite::{PrivateServer, Process, Proxy, free_port, started};
+use pool::{Pool, Taken};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -10,13 +16,7 @@ use rdkafka::{
     consumer::{BaseConsumer, CommitMode, Consumer},
     error::KafkaError,
 };
-use std::{
-    collections::BTreeSet,
-    env,
-    ops::Deref,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, env, ops::Deref, thread, time::Duration};
 
 /// Names the program; `scripts/kafka-server` prints one.
 pub const PROGRAM: &str = "DRUMPOST_KAFKA_SERVER";
@@ -30,27 +30,17 @@ pub const SECRET: &str = "hush0815hush";
 /// How long the server may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Servers that no test has now.
-static IDLE: Mutex<Vec<Node>> = Mutex::new(Vec::new());
-
 /// A server takes seconds of both cores to start, and some 400 MiB. With one server all tests, and all checks of the suite, would run one
 /// after the other, although most of their time is spent waiting. A test that kills its server has it alone, as every test has.
-static PERMITS: Permits = Permits::new(2);
+static POOL: Pool<Node> = Pool::new(2);
 
 /// A server that one test has.
-pub struct KafkaServer {
-    node: Option<Node>,
-    _permit: Permit,
-}
+pub struct KafkaServer(Taken<Node>);
 
 impl KafkaServer {
     /// Takes a server that no test has, as it is without drumpost, or starts one.
     pub fn start() -> Self {
-        let permit = PERMITS.take();
-        // The lock on the idle servers is not held while one of them is asked.
-        let running = idle().pop();
-        let node = running.filter(Node::is_emptied).unwrap_or_else(|| Node::start(None));
-        Self { node: Some(node), _permit: permit }
+        Self(POOL.take(|_| true, Node::is_emptied, || Node::start(None)))
     }
 }
 
@@ -58,7 +48,7 @@ impl Deref for KafkaServer {
     type Target = Node;
 
     fn deref(&self) -> &Node {
-        self.node.as_ref().expect("it is there until the test ends")
+        &self.0
     }
 }
 
@@ -68,7 +58,7 @@ impl PrivateServer for KafkaServer {
     }
 
     fn process(&mut self) -> &mut Process {
-        &mut self.node.as_mut().expect("it is there until the test ends").process
+        &mut self.0.process
     }
 
     fn line(&self) -> Option<Proxy> {
@@ -78,16 +68,6 @@ impl PrivateServer for KafkaServer {
     fn objects(&self) -> Option<Vec<String>> {
         Some(self.plain().names())
     }
-}
-
-impl Drop for KafkaServer {
-    fn drop(&mut self) {
-        idle().extend(self.node.take());
-    }
-}
-
-fn idle() -> MutexGuard<'static, Vec<Node>> {
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A server's process, and where it listens.
@@ -102,16 +82,14 @@ pub struct Node {
 /// A server of one test, which also listens with TLS and asks for a client's certificate.
 #[cfg(feature = "kafka-tls")]
 pub struct SecuredServer {
-    pub node: Node,
+    pub node: Taken<Node>,
     port: u16,
-    _permit: Permit,
 }
 
 #[cfg(feature = "kafka-tls")]
 impl SecuredServer {
     /// Starts one with certificates that lie at these paths: of the authority, and the server's with its key.
     pub fn start(authority: &str, server: &str) -> Self {
-        let permit = PERMITS.take();
         let settings = [
             "ssl.keystore.type=PEM".to_owned(),
             format!("ssl.keystore.location={server}"),
@@ -121,7 +99,7 @@ impl SecuredServer {
         ];
         let settings = settings.map(|line| format!("listener.name.secured.{line}"));
         let port = free_port();
-        Self { node: Node::start(Some((port, &settings[..]))), port, _permit: permit }
+        Self { node: POOL.fresh(|| Node::start(Some((port, &settings[..])))), port }
     }
 
     /// `kafkas://127.0.0.1:PORT`.
@@ -146,15 +124,23 @@ impl Node {
         })
     }
 
-    /// Whether it answers. Then its line is mended, and the topics are removed that a line that stayed silent, or a test that failed, left
-    /// behind.
+    /// Mends its line, and removes the topics that a line that stayed silent left behind. False: topics are still there after a second,
+    /// or it does not answer.
     fn is_emptied(&self) -> bool {
-        let answers = self.plain().answers();
-        if answers {
-            self.line.mend();
-            self.plain().remove_all();
+        let plain = self.plain();
+        if !plain.answers() {
+            return false;
         }
-        answers
+        self.line.mend();
+        plain.remove_all();
+        // It says that a topic is removed before its list of topics says so.
+        (0..20).any(|_| {
+            let is_emptied = plain.has_no_topics();
+            if !is_emptied {
+                thread::sleep(Duration::from_millis(50));
+            }
+            is_emptied
+        })
     }
 
     /// `kafka://127.0.0.1:PORT`.
@@ -224,9 +210,18 @@ impl Plain {
 
     /// All topics that are not the server's own, each with its partitions.
     pub fn topics(self) -> Vec<(String, usize)> {
-        let all = self.consumer().fetch_metadata(None, PATIENCE).expect("an answer");
+        self.listed().expect("an answer")
+    }
+
+    fn listed(self) -> Result<Vec<(String, usize)>, KafkaError> {
+        let all = self.consumer().fetch_metadata(None, PATIENCE)?;
         let ours = all.topics().iter().filter(|topic| !topic.name().starts_with("__"));
-        ours.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect()
+        Ok(ours.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect())
+    }
+
+    /// Not so if it does not answer.
+    fn has_no_topics(self) -> bool {
+        self.listed().is_ok_and(|topics| topics.is_empty())
     }
 
     /// The names of these topics.

@@ -1,8 +1,14 @@
 //! A private RabbitMQ server for tests, on a free loopback port. A server takes some seconds to start, so the tests of a binary
-//! use a few in turn, each of which one test has. They end with the process of the tests, however that ends.
+//! use two in turn, each of which one test has. They end with the process of the tests, however that ends. A server ends sooner if its test
+//! fails, or if there would be three with one that is secured.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, free_port, program, started};
+#[path = "pool.rs"]
+#[allow(clippy::duplicate_mod, reason = "a test binary may have servers of several programs")]
+mod pool;
+
+use drumpost_kit::suite::{PrivateServer, Process, free_port, program, started};
+use pool::{Pool, Taken};
 use serde_json::Value;
 use std::{
     env,
@@ -11,7 +17,6 @@ use std::{
     ops::Deref,
     path::PathBuf,
     process::Command,
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -22,18 +27,14 @@ pub const PROGRAM: &str = "DRUMPOST_RABBITMQ_SERVER";
 /// Largest message that the servers take, in bytes.
 pub const MOST_BYTES: u32 = 1 << 20;
 
-/// Servers that no test has now.
-static IDLE: Mutex<Vec<Node>> = Mutex::new(Vec::new());
-
 /// A server takes seconds of both cores to start, and some 150 MiB.
-static PERMITS: Permits = Permits::new(2);
+static POOL: Pool<Node> = Pool::new(2);
 
 /// A server that one test has.
 pub struct RabbitServer {
-    node: Option<Node>,
+    node: Taken<Node>,
     /// Where the suite finds it.
     suite_port: u16,
-    _permit: Permit,
 }
 
 impl RabbitServer {
@@ -48,10 +49,8 @@ impl RabbitServer {
     }
 
     fn with(suite_port: impl Fn(&Node) -> u16) -> Self {
-        let permit = PERMITS.take();
-        let running = idle().pop().filter(Node::is_running);
-        let node = running.unwrap_or_else(|| Node::start(&[]));
-        Self { suite_port: suite_port(&node), node: Some(node), _permit: permit }
+        let node = POOL.take(|_| true, Node::is_running, || Node::start(&[]));
+        Self { suite_port: suite_port(&node), node }
     }
 }
 
@@ -59,7 +58,7 @@ impl Deref for RabbitServer {
     type Target = Node;
 
     fn deref(&self) -> &Node {
-        self.node.as_ref().expect("it is there until the test ends")
+        &self.node
     }
 }
 
@@ -69,7 +68,7 @@ impl PrivateServer for RabbitServer {
     }
 
     fn process(&mut self) -> &mut Process {
-        &mut self.node.as_mut().expect("it is there until the test ends").process
+        &mut self.node.process
     }
 
     /// Not before the server has written which queues there are, which it does every two seconds.
@@ -83,20 +82,10 @@ impl PrivateServer for RabbitServer {
     }
 }
 
-impl Drop for RabbitServer {
-    fn drop(&mut self) {
-        idle().extend(self.node.take().filter(Node::is_running));
-    }
-}
-
-fn idle() -> MutexGuard<'static, Vec<Node>> {
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A server for one test that speaks TLS and asks for a client's certificate.
 #[cfg(feature = "amqp-tls")]
 pub struct SecuredServer {
-    pub node: Node,
+    pub node: Taken<Node>,
     port: u16,
 }
 
@@ -114,7 +103,7 @@ impl SecuredServer {
             "ssl_options.verify=verify_peer".into(),
             "ssl_options.fail_if_no_peer_cert=true".into(),
         ];
-        Self { node: Node::start(&settings), port }
+        Self { node: POOL.fresh(|| Node::start(&settings)), port }
     }
 
     /// `amqps://127.0.0.1:PORT`.

@@ -1,16 +1,19 @@
 //! Private emulators of SQS for tests, on a free loopback port: ElasticMQ, and moto, which has SNS, too. An emulator takes some seconds
 //! to start, so the tests of a binary use a few in turn, each of which one test has. They end with the process of the tests, however that
-//! ends.
+//! ends. An emulator ends sooner if its test fails, or if another kind is wanted and there are as many as may run.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, free_port, started};
+#[path = "pool.rs"]
+#[allow(clippy::duplicate_mod, reason = "a test binary may have servers of several programs")]
+mod pool;
+
+use drumpost_kit::suite::{PrivateServer, Process, free_port, started};
+use pool::{Pool, Taken};
 use serde_json::{Value, json};
 use std::{
     env,
     io::{Read, Write},
     net::TcpStream,
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -30,19 +33,14 @@ impl Emulator {
     }
 }
 
-/// Emulators that no test has now. What tests left there is removed when one of them is taken.
-static IDLE: Mutex<Vec<Node>> = Mutex::new(Vec::new());
-
-/// An emulator takes seconds of both cores to start, as a Java machine or a Python with all of moto, so it is kept for other tests.
-static PERMITS: Permits = Permits::new(4);
+/// An emulator takes seconds of both cores to start, as a Java machine or a Python with all of moto, so it is kept for other tests. What
+/// tests left there is removed when it is taken again. So many may run, of both kinds together.
+static POOL: Pool<Node> = Pool::new(4);
 
 /// An emulator that one test has.
 pub struct SqsServer {
-    node: Option<Node>,
+    node: Taken<Node>,
     port: u16,
-    /// Other tests may have it afterwards.
-    is_kept: bool,
-    _permit: Permit,
 }
 
 impl SqsServer {
@@ -56,10 +54,9 @@ impl SqsServer {
     /// # Panics
     /// There are no credentials.
     pub fn of(emulator: Emulator) -> Self {
-        let permit = PERMITS.take();
-        let running = Node::idle(emulator).filter(Node::is_emptied);
-        let node = running.unwrap_or_else(|| Node::start(emulator));
-        Self { port: node.port, node: Some(node), is_kept: true, _permit: permit }
+        let is_wanted = |node: &Node| node.emulator == emulator;
+        let node = POOL.take(is_wanted, Node::is_emptied, || Node::start(emulator));
+        Self { port: node.port, node }
     }
 
     /// Starts an emulator that no other test has before or afterwards, for a test that kills it. One that is killed has lost everything.
@@ -67,9 +64,8 @@ impl SqsServer {
     /// # Panics
     /// There are no credentials.
     pub fn fresh(emulator: Emulator) -> Self {
-        let permit = PERMITS.take();
-        let node = Node::start(emulator);
-        Self { port: node.port, node: Some(node), is_kept: false, _permit: permit }
+        let node = POOL.fresh(|| Node::start(emulator));
+        Self { port: node.port, node }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -89,31 +85,18 @@ impl PrivateServer for SqsServer {
     }
 
     fn process(&mut self) -> &mut Process {
-        &mut self.node.as_mut().expect("it is there until the test ends").process
+        &mut self.node.process
     }
 
     /// No other test has it afterwards. The checks of the suite do not say beforehand whether they kill their server.
     fn kill(&mut self) {
-        self.is_kept = false;
+        self.node.is_kept = false;
         self.process().kill();
     }
 
     fn objects(&self) -> Option<Vec<String>> {
         Some(self.tools().queues())
     }
-}
-
-impl Drop for SqsServer {
-    fn drop(&mut self) {
-        // A run of a test that failed may go on, and make queues.
-        if self.is_kept && !thread::panicking() {
-            idle().extend(self.node.take());
-        }
-    }
-}
-
-fn idle() -> MutexGuard<'static, Vec<Node>> {
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An emulator's process, and where it listens.
@@ -138,13 +121,6 @@ impl Node {
             let process = Process::start_shared(command, &folder, move || Tools(port).answers())?;
             Some(Self { emulator, process, port })
         })
-    }
-
-    /// Takes one that no test has.
-    fn idle(emulator: Emulator) -> Option<Self> {
-        let mut idle = idle();
-        let at = idle.iter().position(|node| node.emulator == emulator)?;
-        Some(idle.swap_remove(at))
     }
 
     /// Removes what other tests left. False: something is still there, or the emulator does not answer.
