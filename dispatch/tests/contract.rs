@@ -95,10 +95,11 @@ fn sim_in_real_time_keeps_the_contract() {
 #[cfg(feature = "redis")]
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
-fn redis_that_pops_keeps_the_contract() {
+fn redis_that_pops_keeps_what_it_guarantees() {
     let mut with = with_redis();
     with.0.set("redis.take", "pop");
-    guaranteed::assert_kept(&entry("redis"), &with.0);
+    // It receives with another command, which has to hand over the same bytes, and replies to who asked.
+    guaranteed::assert_kept(&entry("redis"), &with.0, &["payload", "request-reply"]);
 }
 
 #[cfg(feature = "sqs")]
