@@ -21,7 +21,7 @@ use crate::{
     clock::{Clock, as_ns},
     control::Control,
     drive::{
-        ConnectedLane,
+        ConnectedLane, TimeAway,
         ledger::Terms,
         tasks::{
             self, Pacing, absent,
@@ -300,7 +300,7 @@ fn occupy<T: AsyncTransport>(
         let open = || -> Opening<'_, T::Send, T::Recv> {
             Box::pin(async { opened::checked(&wiring, id, transport.open(&wiring, id).await?) })
         };
-        let note = |cause, since_ns: u64, away_ns, until_end| {
+        let note = |TimeAway { cause, since_ns, away_ns, until_end }: TimeAway| {
             let (instance, at_ns) = (instance.to_owned(), since_ns.saturating_sub(begins_ns));
             control.note_outage(Outage { instance, cause, at_ns, away_ns, until_end });
         };

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     control::Control,
     drive::{
-        ConnectedLane, Rings,
+        ConnectedLane, Rings, TimeAway,
         crowd::{Board, Crowd},
         ledger::Terms,
         threads::{
@@ -195,7 +195,7 @@ fn life<S: 'static, R: 'static>(
     let (reopens, wiring) = (reopens.cloned(), Arc::clone(wiring));
     let (absent, lost) = (is_absent.then(|| Arc::clone(control)), Arc::clone(&control.lost));
     let (control, begins_ns) = (Arc::clone(control), lead_ns(plan));
-    let note = Arc::new(move |cause, since_ns: u64, away_ns, until_end| {
+    let note = Arc::new(move |TimeAway { cause, since_ns, away_ns, until_end }: TimeAway| {
         let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));
         control.note_outage(Outage { instance, cause, at_ns, away_ns, until_end });
     });

@@ -18,6 +18,7 @@ use crate::{
     credit::{Credit, Done},
     lane::{Begun, Lane, Outlet},
     message::Message,
+    outcome::Cause,
     port::{PortError, RecvPort, SendPort},
     transport::Endpoint,
 };
@@ -33,6 +34,19 @@ pub struct Rings {
     pub on_end: Vec<Arc<Bell>>,
     /// In place of `on_end`, where lanes on tasks are very many.
     pub(crate) ends: Option<Arc<Ends>>,
+}
+
+/// A time for which a lane was away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimeAway {
+    /// Why.
+    pub cause: Cause,
+    /// Since when, in ns on the run's clock.
+    pub since_ns: u64,
+    /// For how long, in ns.
+    pub away_ns: u64,
+    /// The lane was still away when the trial ended.
+    pub until_end: bool,
 }
 
 /// Publishes for very many lanes on tasks what they have done, and rings the lane whose flow was ended.

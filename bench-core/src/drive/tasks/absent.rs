@@ -6,7 +6,13 @@
 
 use super::life::{Life, come_back, pause, put_back};
 use crate::{
-    act::Act, clock::Now, control::Gate, drive::ConnectedLane, outcome::Cause, plan::Victim, port::PortError,
+    act::Act,
+    clock::Now,
+    control::Gate,
+    drive::{ConnectedLane, TimeAway},
+    outcome::Cause,
+    plan::Victim,
+    port::PortError,
 };
 use std::time::Duration;
 
@@ -37,7 +43,8 @@ pub(super) async fn join_later<S, R>(
     let Some(endpoint) = come_back(connected, clock, life, ABSENCE).await? else { return Ok(()) };
     put_back(connected, Victim::Consumer, endpoint);
     gate.join(1);
-    (life.note)(Cause::Absent, since_ns, clock.now_ns() - since_ns, false);
+    let away_ns = clock.now_ns() - since_ns;
+    (life.note)(TimeAway { cause: Cause::Absent, since_ns, away_ns, until_end: false });
     wait(connected, clock, || gate.has_begun()).await;
     Ok(())
 }

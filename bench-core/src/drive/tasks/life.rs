@@ -10,7 +10,7 @@ use crate::{
     bell::Bell,
     clock::{Clock, Now, as_ns},
     control::{Gate, Lost},
-    drive::{ConnectedLane, ring_ends},
+    drive::{ConnectedLane, TimeAway, ring_ends},
     outcome::Cause,
     plan::Victim,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
@@ -110,8 +110,8 @@ pub struct Life<'a, S, R> {
     pub reconnect: Option<Duration>,
     /// Opens its ports.
     pub open: &'a (dyn Fn() -> Opening<'a, S, R> + Send + Sync),
-    /// Notes an outage: its cause, since when, how long it was, in ns, and whether the lane was still away when the trial ended.
-    pub note: &'a (dyn Fn(Cause, u64, u64, bool) + Send + Sync),
+    /// Notes that the lane was away.
+    pub note: &'a (dyn Fn(TimeAway) + Send + Sync),
     /// Where it stands that the lane has no connection.
     pub lost: &'a Lost,
 }
@@ -141,7 +141,7 @@ impl<S, R> Life<'_, S, R> {
         has_ports: bool,
     ) {
         let is_back = has_ports && !connected.lane.is_stopped();
-        (self.note)(cause, since_ns, clock.now_ns() - since_ns, !is_back);
+        (self.note)(TimeAway { cause, since_ns, away_ns: clock.now_ns() - since_ns, until_end: !is_back });
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     clock::{Now, as_ns},
     control::{Control, Gate, Lost},
     drive::{
-        ConnectedLane,
+        ConnectedLane, TimeAway,
         tasks::{
             absent::{ABSENCE, LOOK, leave},
             life::{BACK_OFF, Doom, back_from, die, put_back},
@@ -39,7 +39,7 @@ pub struct Life<S, R> {
     /// Opens its ports.
     pub open: Open<S, R>,
     /// As in the life of a lane on tasks.
-    pub note: Arc<dyn Fn(Cause, u64, u64, bool) + Send + Sync>,
+    pub note: Arc<dyn Fn(TimeAway) + Send + Sync>,
     /// Where it stands that the lane has no connection.
     pub lost: Arc<Lost>,
 }
@@ -88,7 +88,8 @@ impl<S, R> Away<S, R> {
     /// Notes how long it was away, or that it is still away at the end of the trial. Of a lane that does not come back the record says so,
     /// because messages may be missing for that reason.
     fn note(&self, life: &Life<S, R>, clock: &impl Now, until_end: bool) {
-        (life.note)(self.cause.clone(), self.since_ns, clock.now_ns() - self.since_ns, until_end);
+        let (cause, since_ns) = (self.cause.clone(), self.since_ns);
+        (life.note)(TimeAway { cause, since_ns, away_ns: clock.now_ns() - since_ns, until_end });
     }
 
     /// Notes that it is still away at the end of the trial. Of a lane that was absent at first the backlog says when it joined.
