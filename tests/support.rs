@@ -4,6 +4,7 @@ use drumpost_core::clock::{Clock, Now};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
+    fmt::{Debug, Display},
     fs,
     io::Read,
     path::{Path, PathBuf},
@@ -267,12 +268,34 @@ pub(crate) fn assert_all_recorded(run: &Value) {
 }
 
 /// Runs all cases at once, for tests whose cases mostly wait. The test fails if one of them does, and the cases that go on are waited for.
-pub(crate) fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, run: impl Fn(T) + Sync) {
-    let run = &run;
+/// A panic names the case, of a long one its beginning.
+pub(crate) fn at_once<T: Debug + Send>(cases: impl IntoIterator<Item = T>, run: impl Fn(T) + Sync) {
+    let named = |case: T| (format!("{case:?}").chars().take(80).collect::<String>(), case);
+    named_at_once(cases.into_iter().map(named), run);
+}
+
+/// As [`at_once`], for cases that say by a name which they are.
+pub(crate) fn named_at_once<N: Display, T: Send>(
+    cases: impl IntoIterator<Item = (N, T)>,
+    run: impl Fn(T) + Sync,
+) {
+    let (run, caller) = (&run, thread::current());
+    let test = caller.name().unwrap_or_default();
     thread::scope(|scope| {
-        for case in cases {
-            scope.spawn(move || run(case));
+        for (name, case) in cases {
+            // A panic is told with the name of its thread. Cases may have cases of their own.
+            let thread = thread::Builder::new().name(format!("{test}: {name}"));
+            thread.spawn_scoped(scope, move || run(case)).expect("a thread for a case");
         }
+    });
+}
+
+#[test]
+fn a_case_runs_in_a_thread_of_its_name() {
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    let name = || thread::current().name().unwrap_or_default().to_owned();
+    named_at_once([("outer", 1)], |_| {
+        at_once([("inner", "\0")], |_| assert_eq!(name(), format!(r#"{test}: outer: ("inner", "\0")"#)));
     });
 }
 

@@ -2,7 +2,7 @@
 //! the record is saved, and the program ends in time with an exit code of its table.
 
 use super::faulty::{OPENED, SPUN, registry};
-use crate::support::{LIMIT, Place, Running, at_once};
+use crate::support::{LIMIT, Place, Running, at_once, named_at_once};
 use drumpost::{Exit, run};
 use drumpost_core::clock::{Clock, Now};
 use serde_json::Value;
@@ -59,13 +59,11 @@ fn came(line: &str) -> Came {
 fn came_within(limit: Duration, line: &str) -> Came {
     let (tell, told) = channel();
     let own = line.to_owned();
-    let run = thread::spawn(move || tell.send(came(&own)));
+    thread::spawn(move || tell.send(came(&own)));
     match told.recv_timeout(limit) {
         Ok(came) => came,
         Err(RecvTimeoutError::Timeout) => panic!("{line} still runs after {limit:?}"),
-        Err(RecvTimeoutError::Disconnected) => {
-            std::panic::resume_unwind(run.join().expect_err("it sends or panics"))
-        }
+        Err(RecvTimeoutError::Disconnected) => panic!("{line} panicked, as is said above"),
     }
 }
 
@@ -187,10 +185,13 @@ fn a_lane_that_hangs_ends_a_load_that_would_go_on() {
     });
 }
 
-/// All of these sleep until a limit is over, so they do so at once.
+/// All of these sleep until a limit is over, so they do so at once. A panic names the one that fails.
 #[test]
 fn what_hangs_ends_the_trial_in_time() {
-    let cases: [fn(); 6] = [
+    macro_rules! named {
+        ($($case:ident,)*) => { [$((stringify!($case), $case as fn())),*] };
+    }
+    let cases = named![
         a_load_that_ends_by_count_does_not_wait_for_a_lane_that_hangs,
         a_port_that_blocks_ends_the_trial_and_is_named,
         a_port_that_finishes_for_ever_ends_the_trial_and_is_named,
@@ -198,7 +199,7 @@ fn what_hangs_ends_the_trial_in_time() {
         a_transport_that_closes_for_ever_ends_the_trial_and_keeps_what_was_measured,
         a_transport_that_takes_nothing_more_ends_the_trial,
     ];
-    at_once(cases, |case| case());
+    named_at_once(cases, |case| case());
 }
 
 fn a_load_that_ends_by_count_does_not_wait_for_a_lane_that_hangs() {
