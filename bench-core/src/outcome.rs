@@ -307,7 +307,7 @@ pub struct Snapshot {
     pub lag_now: Distribution,
     /// Confirm times; `None` if the transport has confirmed nothing yet.
     pub confirms: Option<Box<ConfirmTimes>>,
-    /// Instances that were away and came back, so far.
+    /// Instances that were away, so far: those that came back, and at the end of the trial also those that did not.
     pub outages: Vec<Outage>,
     /// How many messages waited at the server when it was last asked, all destinations together; `None` if it does not tell.
     pub depth: Option<Depth>,
