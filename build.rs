@@ -16,10 +16,10 @@ fn main() {
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     println!("cargo::rustc-env=DRUMPOST_RUSTFLAGS={}", flags.replace(['\u{1f}', '\n'], " "));
-    if std::env::var("PROFILE").as_deref() == Ok("release") {
-        if let Some(revision) = revision() {
-            println!("cargo::rustc-env=DRUMPOST_BUILT_REVISION={revision}");
-        }
+    if std::env::var("PROFILE").as_deref() == Ok("release")
+        && let Some(revision) = revision()
+    {
+        println!("cargo::rustc-env=DRUMPOST_BUILT_REVISION={revision}");
     }
     // More than half of a program without optimisations is its tables of lines, and tests of comparisons copy it a thousand times. So `scripts/test`
     // asks for a program without them. The test programs, which are not copied, keep theirs.
