@@ -45,7 +45,7 @@ fn edit(place: &Place, file: &str, change: impl Fn(&mut Value)) {
 #[test]
 fn saved_runs_are_listed_filtered_and_told_in_every_form() {
     let place = place(3);
-    let all = place.run("history").with_code(0);
+    let all = Running::start(place.command("history").env("COLUMNS", "120")).end().with_code(0);
     for part in
         ["history", "3 runs in .drumpost", "message/sim", "rev-02", "p99", "fingerprint of all runs", "valid"]
     {
@@ -193,7 +193,7 @@ fn an_index_that_is_damaged_in_a_row_is_made_anew() {
     assert!(!places.is_empty(), "the index has the revision");
     places.iter().for_each(|at| bytes[at + 1] = 0xff);
     fs::write(index(&place), bytes).unwrap();
-    let done = place.run("history").with_code(0);
+    let done = Running::start(place.command("history").env("COLUMNS", "120")).end().with_code(0);
     assert!(
         unfolded(&done).contains("moved aside as history.sqlite.damaged and made anew"),
         "{}",

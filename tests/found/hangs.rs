@@ -11,12 +11,17 @@ use std::{
     path::Path,
     process::Command,
     sync::{
+        PoisonError, RwLock,
         atomic::Ordering,
         mpsc::{RecvTimeoutError, channel},
     },
     thread,
     time::Duration,
 };
+
+/// A trial counts threads that are left behind in its process, and the tests of a program share one. Whoever leaves some behind reads this, and
+/// whoever runs several trials, of which none may be given up for that reason, writes it.
+static LEAVES_THREADS: RwLock<()> = RwLock::new(());
 
 /// What a command line over the faulty registry came to.
 struct Came {
@@ -67,7 +72,7 @@ fn came_within(limit: Duration, line: &str) -> Came {
     }
 }
 
-const LOAD: &str = "--rate 2k/s --duration 300ms --warmup 0s --drain 200ms";
+pub(super) const LOAD: &str = "--rate 2k/s --duration 300ms --warmup 0s --drain 200ms";
 
 /// Runs a fault beside a transport that works: the fault is a failed row that says `expected`.
 #[track_caller]
@@ -81,7 +86,7 @@ fn fails(line: &str, dispatch: &str, expected: &str) -> Came {
 }
 
 /// The limits of lanes, ports and `close`, one after the other, on a machine that does other things, too.
-const IN_TIME: Duration = Duration::from_secs(40);
+pub(super) const IN_TIME: Duration = Duration::from_secs(40);
 
 #[track_caller]
 fn hangs(line: &str, dispatch: &str, expected: &str) {
@@ -99,6 +104,7 @@ const DISPATCHES: [(&str, &str); 2] =
 
 #[test]
 fn a_panic_in_a_transport_is_told_by_its_name_and_its_method_and_the_next_trial_runs() {
+    let _kept = LEAVES_THREADS.write().unwrap_or_else(PoisonError::into_inner);
     for (dispatch, name) in DISPATCHES {
         at_once(["open", "offer", "drain", "drop"], |at| {
             let line = format!("stream --set faulty.kind=panic --set faulty.at={at} --trials 2");
@@ -128,6 +134,7 @@ fn a_panic_in_a_handler_is_told_by_the_name_of_its_service() {
 
 #[test]
 fn what_fails_beside_a_dispatch_does_not_keep_it_from_being_measured() {
+    let _kept = LEAVES_THREADS.write().unwrap_or_else(PoisonError::into_inner);
     let came = came(&format!(
         "stream {LOAD} --set faulty.kind=panic --set faulty.at=open --trials 2 \
          --dispatch message/threadbare,message/rtrb"
@@ -138,6 +145,7 @@ fn what_fails_beside_a_dispatch_does_not_keep_it_from_being_measured() {
 /// On threads, on a runtime with a single thread, among listeners, and in virtual time.
 #[test]
 fn a_handler_that_blocks_ends_the_trial_and_is_named() {
+    let _shared = LEAVES_THREADS.read().unwrap_or_else(PoisonError::into_inner);
     let handler = "the handler of `worker` hangs at worker";
     let cases = [
         ("blocks", "message/rtrb", handler),
@@ -151,6 +159,7 @@ fn a_handler_that_blocks_ends_the_trial_and_is_named() {
 /// By itself, as it keeps a core busy.
 #[test]
 fn a_handler_that_spins_ends_the_trial_and_is_named_on_tasks() {
+    let _shared = LEAVES_THREADS.read().unwrap_or_else(PoisonError::into_inner);
     hangs("spins", "message/tokio-mpsc", "the handler of `worker` hangs at worker");
     SPUN.store(true, Ordering::Relaxed);
 }
@@ -158,6 +167,7 @@ fn a_handler_that_spins_ends_the_trial_and_is_named_on_tasks() {
 /// The load would go on for ten minutes: only whoever looks after the lanes while they run can end it.
 #[test]
 fn a_lane_that_hangs_ends_a_load_that_would_go_on() {
+    let _shared = LEAVES_THREADS.read().unwrap_or_else(PoisonError::into_inner);
     let handler = "the handler of `worker` hangs at worker: `handle` has not returned for 5s";
     let cases = [
         ("blocks --rate 2k/s", "message/rtrb", handler),
@@ -188,6 +198,7 @@ fn a_lane_that_hangs_ends_a_load_that_would_go_on() {
 /// All of these sleep until a limit is over, so they do so at once. A panic names the one that fails.
 #[test]
 fn what_hangs_ends_the_trial_in_time() {
+    let _shared = LEAVES_THREADS.read().unwrap_or_else(PoisonError::into_inner);
     macro_rules! named {
         ($($case:ident,)*) => { [$((stringify!($case), $case as fn())),*] };
     }
@@ -258,6 +269,7 @@ fn a_transport_that_takes_nothing_more_ends_the_trial() {
 
 #[test]
 fn one_failed_connection_ends_a_dispatch_and_no_other() {
+    let _kept = LEAVES_THREADS.write().unwrap_or_else(PoisonError::into_inner);
     let came = came(&format!(
         "stream {LOAD} --set faulty.kind=fail --set faulty.at=open --trials 12 --dispatch message/far-away,message/rtrb"
     ));
@@ -342,58 +354,4 @@ dispatch = ['message/threadbare']
     let out = folder.path().join("out");
     let suite = |more: &str| run(registry(), words(&format!("suite {} {more}", file.display()), &out));
     assert_eq!((suite(""), suite("--resume")), (Exit::Failed, Exit::Failed), "no lock is left");
-}
-
-/// How many threads the processes of a user have.
-#[cfg(target_os = "linux")]
-fn threads_of(user: u32) -> u32 {
-    use std::os::unix::fs::MetadataExt;
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let own = processes.filter(|process| process.metadata().is_ok_and(|data| data.uid() == user));
-    own.filter_map(|process| std::fs::read_dir(process.path().join("task")).ok())
-        .map(|tasks| tasks.count() as u32)
-        .sum()
-}
-
-/// Under a limit on threads (`ulimit -u`), which does not bind root: then as a user that has no other process.
-#[cfg(target_os = "linux")]
-fn with_threads(place: &Place, line: &str, threads: u32) -> Command {
-    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
-    let own = rustix::process::geteuid();
-    let limit = if own.is_root() { threads } else { threads_of(own.as_raw()) + threads };
-    let mut command = Command::new("prlimit");
-    command.arg(format!("--nproc={limit}:{limit}")).arg(env!("CARGO_BIN_EXE_drumpost"));
-    command.args(line.split_whitespace()).current_dir(place.path("."));
-    if own.is_root() {
-        std::fs::set_permissions(place.path("."), PermissionsExt::from_mode(0o777)).unwrap();
-        command.uid(61_000 + std::process::id() % 4_000);
-    }
-    command
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_thread_that_cannot_be_had_is_a_failed_row() {
-    let lines: [(&str, &[u32]); 3] = [
-        ("stream --dispatch message/rtrb,message/tokio-mpsc --placement each", &[1, 2, 4, 5, 6, 7, 8]),
-        ("stream --dispatch message/crossbeam --instances worker=40 --placement each", &[2, 6, 14, 20]),
-        ("stream --dispatch message/tokio-mpsc --placement 12", &[3, 6, 9]),
-    ];
-    for (line, limits) in lines {
-        let mut failed = 0;
-        for &threads in limits {
-            let place = Place::new();
-            let line = format!("run {line} {LOAD} --trials 1 --no-tui --out r.json");
-            let done = Running::start(&mut with_threads(&place, &line, threads)).end();
-            let said =
-                format!("{line} with {threads} threads: {}\n{}\n{}", done.code, done.stdout, done.stderr);
-            assert!([0, 1].contains(&done.code) && place.path("r.json").exists(), "{said}");
-            assert!(done.took < IN_TIME, "{said}");
-            let is_told =
-                said.contains("failed to start") && !said.contains("panicked") && !said.contains("hangs");
-            assert!(done.code == 0 || is_told, "{said}");
-            failed += done.code;
-        }
-        assert!(failed > 0 || !rustix::process::geteuid().is_root(), "{line}: the limit was felt");
-    }
 }

@@ -17,4 +17,6 @@ mod searching;
 mod servers;
 mod standing;
 mod terminals;
+#[cfg(target_os = "linux")]
+mod threads;
 mod writing;
