@@ -84,7 +84,7 @@ fn refusal_of<T>(opened: Result<T, OpenError>) -> Option<String> {
 pub const LEAD_NS: u64 = 10_000_000;
 /// The least part of that before the load begins, so that an open load whose threads wake up at once is not late from its first flow.
 const LEAD_LEAST_NS: u64 = 1_000_000;
-/// And so much more for each lane, which may have a thread to wake.
+/// The load begins so much later for each lane, which may have a thread to wake.
 const LEAD_PER_LANE_NS: u64 = 20_000;
 
 /// When the load of a plan begins, in ns on the run's clock.

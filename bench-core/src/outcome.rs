@@ -112,7 +112,7 @@ pub struct Outage {
     pub at_ns: u64,
     /// For how long, in ns: until the transport had opened its ports again, until a paused instance went on, or until the run ended.
     pub away_ns: u64,
-    /// It was still away when the run ended.
+    /// The instance was still away when the run ended.
     pub until_end: bool,
 }
 

@@ -98,7 +98,7 @@ fn sim_in_real_time_keeps_the_contract() {
 fn redis_that_pops_keeps_what_it_guarantees() {
     let mut with = with_redis();
     with.0.set("redis.take", "pop");
-    // It receives with another command, which has to hand over the same bytes, and replies to who asked.
+    // Redis is asked for messages with another command then, which has to hand over the same bytes and to carry replies, too.
     guaranteed::assert_kept(&entry("redis"), &with.0, &["payload", "request-reply"]);
 }
 

@@ -138,9 +138,9 @@ pub(super) struct Measuring<'a> {
     /// Pairs that failed.
     failures: u32,
     position: u32,
-    /// How late threads wake up on this host, for the trials of a round. It is measured anew for each, so that a disturbance in the
+    /// How late threads wake up on this host, for the trials of a round. It is measured anew for each round, so that a disturbance in the
     /// milliseconds that this takes does not decide how all loads wait.
-    wakes: WakeLatency,
+    wakes_late_ns: Option<[u64; 2]>,
     /// What was measured so far.
     pub record: Record,
 }
@@ -148,8 +148,8 @@ pub(super) struct Measuring<'a> {
 impl<'a> Measuring<'a> {
     pub(super) fn new(job: Job<'a>, record: Record, sequence: Sequence) -> Self {
         let repeating = Repeating::default();
-        let (clock, wakes) = (Clock::start(), WakeLatency::of_host());
-        Self { job, sequence, repeating, clock, kept: 0, failures: 0, position: 0, wakes, record }
+        let (clock, wakes_late_ns) = (Clock::start(), None);
+        Self { job, sequence, repeating, clock, kept: 0, failures: 0, position: 0, wakes_late_ns, record }
     }
 
     fn spent(&self) -> Spent {
@@ -256,7 +256,7 @@ impl<'a> Measuring<'a> {
 
     /// A pair of every row, in the order of the sequence.
     pub(super) fn round(&mut self, number: u32) -> anyhow::Result<()> {
-        self.wakes = WakeLatency::measure();
+        self.wakes_late_ns = Order::late_ns(WakeLatency::measure());
         for row in self.sequence.rows(number) {
             let mut is_again = false;
             loop {
@@ -342,7 +342,7 @@ impl<'a> Measuring<'a> {
             seed,
             floor_ns: None,
             adds_up: events.adds_up(),
-            wakes_late_ns: Order::late_ns(self.wakes),
+            wakes_late_ns: self.wakes_late_ns,
         };
         let place_of = Place { number, position, seed };
         let at = place(row, role);

@@ -150,7 +150,7 @@ impl Gathering<'_> {
     }
 }
 
-/// What is left of the time that lanes or ports have to come back, which is less when the user asked twice.
+/// The time that lanes or ports still have to come back, of `left`. It is short when the user asked twice to end the trial.
 fn hurried(left: Duration, watch: &dyn Watch) -> Duration {
     if watch.is_urgent() { left.min(HURRY) } else { left }
 }

@@ -1,5 +1,5 @@
-//! Measures once per process, or is told by the process that started it, how late a sleeping thread wakes up on this host. A load polls the clock for that long
-//! before a due time. A fixed time would not do: it would be too short on a kernel whose timers tick every few
+//! How late a sleeping thread wakes up on this host. A process measures it once, or is told by the process that started it. A load polls
+//! the clock for that long before a due time. A fixed time would not do: it would be too short on a kernel whose timers tick every few
 //! milliseconds, where every flow would start late, and wasteful on a kernel that wakes threads at once.
 
 use std::{

@@ -70,7 +70,7 @@ pub(super) struct Attached {
     pub(super) client: AsyncClient,
     pub(super) inbound: mpsc::Receiver<Publish>,
     pub(super) connack: ConnAck,
-    /// What it published at QoS 2 and no subscription matched.
+    /// Messages that this connection published at QoS 2 and no subscription matched.
     pub(super) unmatched: Arc<Unmatched>,
     _task: AbortOnDropHandle<()>,
 }

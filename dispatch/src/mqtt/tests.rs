@@ -186,7 +186,7 @@ fn answers(broker: &TcpListener, codes: [u8; 4]) -> TcpStream {
     client
 }
 
-/// What a topic tells of its messages, in so many parts.
+/// The confirms and refusals that a topic tells, until there are so many.
 async fn tells(topic: &mut Topic, parts: usize) -> Vec<Confirmed> {
     let (mut all, refusals) = (Vec::new(), Refusals::default());
     let told = std::future::poll_fn(|context| {

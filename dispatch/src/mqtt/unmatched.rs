@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-/// What a sender and the task of its connection share.
+/// Messages that no subscription matched: the task of the connection notes them, and the sending port asks for them.
 #[derive(Debug, Default)]
 pub(super) struct Unmatched {
     /// Messages that the sender has published.

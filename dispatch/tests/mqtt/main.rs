@@ -42,7 +42,7 @@ fn options_at(url: &str, level: &[(&str, &str)]) -> Options {
     options
 }
 
-/// What the lowest and the highest quality change. `flows` sends requests, replies and headers at each quality.
+/// The checks of the contract that QoS 0 and QoS 2 may change. The module `flows` sends requests, replies and headers at each quality.
 fn keep_what_they_guarantee(url: &str) {
     for level in [LEVELS[0], LEVELS[2]] {
         guaranteed::assert_kept(&entry(NAME), &options_at(url, level), &[]);

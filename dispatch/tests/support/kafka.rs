@@ -3,12 +3,7 @@
 //! if there would be three with one that is secured.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-#[path = "pool.rs"]
-#[allow(clippy::duplicate_mod, reason = "a test binary may have servers of several programs")]
-mod pool;
-
-use drumpost_kit::suite::{PrivateServer, Process, Proxy, free_port, started};
-use pool::{Pool, Taken};
+use drumpost_kit::suite::{PrivateServer, Process, Proxy, ServerPool, Taken, free_port, started};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -32,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server takes seconds of both cores to start, and some 400 MiB. With one server all tests, and all checks of the suite, would run one
 /// after the other, although most of their time is spent waiting. A test that kills its server has it alone, as every test has.
-static POOL: Pool<Node> = Pool::new(2);
+static POOL: ServerPool<Node> = ServerPool::new(2);
 
 /// A server that one test has.
 pub struct KafkaServer(Taken<Node>);
@@ -133,7 +128,7 @@ impl Node {
         }
         self.line.mend();
         plain.remove_all();
-        // It says that a topic is removed before its list of topics says so.
+        // Kafka confirms that a topic is removed before it leaves it out of its list of topics.
         (0..20).any(|_| {
             let is_emptied = plain.has_no_topics();
             if !is_emptied {

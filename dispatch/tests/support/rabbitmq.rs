@@ -3,12 +3,7 @@
 //! fails, or if there would be three with one that is secured.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-#[path = "pool.rs"]
-#[allow(clippy::duplicate_mod, reason = "a test binary may have servers of several programs")]
-mod pool;
-
-use drumpost_kit::suite::{PrivateServer, Process, free_port, program, started};
-use pool::{Pool, Taken};
+use drumpost_kit::suite::{PrivateServer, Process, ServerPool, Taken, free_port, program, started};
 use serde_json::Value;
 use std::{
     env,
@@ -28,7 +23,7 @@ pub const PROGRAM: &str = "DRUMPOST_RABBITMQ_SERVER";
 pub const MOST_BYTES: u32 = 1 << 20;
 
 /// A server takes seconds of both cores to start, and some 150 MiB.
-static POOL: Pool<Node> = Pool::new(2);
+static POOL: ServerPool<Node> = ServerPool::new(2);
 
 /// A server that one test has.
 pub struct RabbitServer {

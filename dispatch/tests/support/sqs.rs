@@ -3,12 +3,7 @@
 //! ends. An emulator ends sooner if its test fails, or if another kind is wanted and there are as many as may run.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-#[path = "pool.rs"]
-#[allow(clippy::duplicate_mod, reason = "a test binary may have servers of several programs")]
-mod pool;
-
-use drumpost_kit::suite::{PrivateServer, Process, free_port, started};
-use pool::{Pool, Taken};
+use drumpost_kit::suite::{PrivateServer, Process, ServerPool, Taken, free_port, started};
 use serde_json::{Value, json};
 use std::{
     env,
@@ -35,7 +30,7 @@ impl Emulator {
 
 /// An emulator takes seconds of both cores to start, as a Java machine or a Python with all of moto, so it is kept for other tests. What
 /// tests left there is removed when it is taken again. So many may run, of both kinds together.
-static POOL: Pool<Node> = Pool::new(4);
+static POOL: ServerPool<Node> = ServerPool::new(4);
 
 /// An emulator that one test has.
 pub struct SqsServer {

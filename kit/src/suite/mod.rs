@@ -30,6 +30,7 @@ mod given_back;
 mod kept;
 mod kills;
 mod permits;
+mod pool;
 mod process;
 mod proxy;
 mod runs;
@@ -42,6 +43,7 @@ pub use checks::{CHECKS, Check};
 pub use course::{Course, Steady};
 use given::Given;
 pub use permits::{Permit, Permits};
+pub use pool::{ServerPool, Taken};
 pub use process::{Process, program, started};
 pub use proxy::Proxy;
 

@@ -161,10 +161,11 @@ pub struct Repeating {
 }
 
 impl Repeating {
-    /// Counts a pair that was just measured, and says whether to measure it once more: it was disturbed by `cause` and may be
-    /// repeated. No pair that failed is asked about. `is_again`: it was measured because it had been disturbed before. `until` is how many pairs the next look wants: at most half
-    /// as many are repeated over the whole comparison, and none if it is 0, when there is no time for it. A disturbed pair that may not be repeated is
-    /// counted as kept.
+    /// Counts a pair that was just measured, and says whether to measure it once more: `cause` disturbed it, and it may be repeated. A disturbed
+    /// pair that may not is counted as kept. A pair of which a trial failed is not for this.
+    ///
+    /// `is_again`: the pair was measured because it had been disturbed before. `until` is how many pairs the next look wants: at most half as
+    /// many are repeated over the whole comparison, and none if it is 0, when there is no time for it.
     ///
     /// A repeat that is disturbed again was in vain. Where the machine is busy all the time every repeat is, and only takes time from the
     /// pairs to come. So there may be no more of them than pairs that were not disturbed, and a tenth of `until`.

@@ -47,14 +47,11 @@ pub(super) fn judged() -> Record {
         from_ns: 7,
         longest_ns: 8,
     });
-    trial.unrouted =
-        vec![crate::model::Unrouted { service: "order".into(), kind: "OrderPlaced".into(), messages: 3 }];
+    let (service, kind) = ("order".into(), "OrderPlaced".into());
+    trial.unrouted = vec![crate::model::Unrouted { service, kind, messages: 3 }];
     (trial.flows.dead, trial.audit.dead, trial.audit.dead_again) = (2, 3, 1);
-    trial.dead_letters = vec![crate::model::DeadLetters {
-        destination: "orders".into(),
-        receiver: "stock".into(),
-        messages: 3,
-    }];
+    let (destination, receiver) = ("orders".into(), "stock".into());
+    trial.dead_letters = vec![crate::model::DeadLetters { destination, receiver, messages: 3 }];
     let mut points = trial.series.points().to_vec();
     (points[1].unconfirmed, points[1].confirm_p99_ns) = (Some(12), Some(5_000));
     trial.series = crate::model::Series::from_points(points);

@@ -84,7 +84,7 @@ pub struct Outage {
     pub at_ns: u64,
     /// For how long, until the transport had opened its ports again, until it went on after a pause, or until the trial was over.
     pub away_ns: u64,
-    /// It was still away when the trial was over.
+    /// The instance was still away when the trial was over.
     pub until_end: bool,
     /// Messages that it had handled and not acknowledged when it was killed; `None` for a lost connection, of which that is
     /// not counted.

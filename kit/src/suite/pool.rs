@@ -1,7 +1,7 @@
 //! Servers that take seconds to start, for the tests of a binary: one test after the other has the same server. What a server is, and how
-//! it is emptied for the next test, the module of each server says.
+//! it is emptied for the next test, whoever takes one says.
 
-use drumpost_kit::suite::{Permit, Permits};
+use super::{Permit, Permits};
 use std::{
     ops::{Deref, DerefMut},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,12 +9,14 @@ use std::{
 };
 
 /// So many servers at most run at the same time, with those that no test has. A test that wants one more waits.
-pub struct Pool<S: 'static> {
+#[derive(Debug)]
+pub struct ServerPool<S: 'static> {
     permits: Permits,
     most: usize,
     servers: Mutex<Servers<S>>,
 }
 
+#[derive(Debug)]
 struct Servers<S> {
     /// No test has them.
     idle: Vec<S>,
@@ -22,7 +24,7 @@ struct Servers<S> {
     taken: usize,
 }
 
-impl<S: 'static> Pool<S> {
+impl<S: 'static> ServerPool<S> {
     /// Of at most so many servers.
     pub const fn new(most: usize) -> Self {
         Self {
@@ -77,11 +79,12 @@ impl<S: 'static> Pool<S> {
 }
 
 /// A server that one test has.
+#[derive(Debug)]
 pub struct Taken<S: 'static> {
     server: Option<S>,
     /// Other tests may have it afterwards.
     pub is_kept: bool,
-    pool: &'static Pool<S>,
+    pool: &'static ServerPool<S>,
     _permit: Permit,
 }
 
@@ -154,7 +157,7 @@ mod tests {
 
     #[test]
     fn no_more_servers_run_than_there_are_permits_whatever_their_kind() {
-        static POOL: Pool<Server> = Pool::new(2);
+        static POOL: ServerPool<Server> = ServerPool::new(2);
         static COUNTS: Counts = Counts::new();
         let take =
             |kind: char| POOL.take(move |server| server.kind == kind, |_| true, move || COUNTS.start(kind));
@@ -174,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_server_is_not_kept_that_is_not_fit_or_whose_test_panics() {
-        static POOL: Pool<Server> = Pool::new(1);
+        static POOL: ServerPool<Server> = ServerPool::new(1);
         static COUNTS: Counts = Counts::new();
         let take = |is_fit: bool| POOL.take(|_| true, move |_| is_fit, || COUNTS.start('a'));
         drop(take(true));
